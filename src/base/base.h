@@ -1,0 +1,122 @@
+/* base: what every other module stands on. Private to the library.
+ *
+ * Memory comes only from the context's allocator, sizes only through the checked helpers, files only
+ * through the context's i/o table. ATH__FAIL records a message and is the status; ATH__TRY passes a
+ * failure on.
+ */
+#ifndef ATHANOR_BASE_BASE_H
+#define ATHANOR_BASE_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <athanor/context.h>
+#include <athanor/field.h>
+#include <athanor/option.h>
+#include <athanor/status.h>
+
+struct ath_context {
+    ath_context_config config; /* complete: every entry set */
+    char message[1024];
+    ath_field_info *fields; /* user fields, [n_fields]; ids follow the core fields */
+    int32_t n_fields;
+};
+
+/* ---- errors and log ---- */
+
+/* Records the text (printf style) and returns `status`. ctx may be NULL. */
+ath_status ath__fail(ath_context *ctx, ath_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void ath__log(ath_context *ctx, ath_log_level level, const char *component, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#define ATH__TRY(expression)                                                                       \
+    do {                                                                                           \
+        ath_status ath__status = (expression);                                                     \
+        if (ath__status < 0) {                                                                     \
+            return ath__status;                                                                    \
+        }                                                                                          \
+    } while (0)
+
+/* ---- memory: zeroed, aligned to 64 bytes ---- */
+
+/* Checked arithmetic: true on overflow, as with __builtin_mul_overflow. */
+static inline bool ath__mul(size_t a, size_t b, size_t *out)
+{
+    return __builtin_mul_overflow(a, b, out);
+}
+static inline bool ath__add(size_t a, size_t b, size_t *out)
+{
+    return __builtin_add_overflow(a, b, out);
+}
+
+/* n * size zeroed bytes in *out (void ** through any object pointer). n == 0 gives NULL and ATH_OK.
+ * Overflow and exhaustion are ATH_E_NO_MEMORY with a message. */
+ath_status ath__alloc(ath_context *ctx, size_t n, size_t size, void *out);
+/* Resizes *block from old_n to new_n elements, new ones zeroed; on failure *block is unchanged. */
+ath_status ath__resize(ath_context *ctx, void *block, size_t old_n, size_t new_n, size_t size);
+/* Frees *block (n elements, as allocated) and sets it to NULL. */
+void ath__free(ath_context *ctx, void *block, size_t n, size_t size);
+ath_status ath__strdup(ath_context *ctx, const char *text, char **out);
+void ath__strfree(ath_context *ctx, char **text);
+
+/* A growing byte buffer. Zero-initialise; free with ath__bytes_free. */
+typedef struct ath__bytes {
+    uint8_t *data;
+    size_t size, capacity;
+} ath__bytes;
+ath_status ath__bytes_reserve(ath_context *ctx, ath__bytes *b, size_t more);
+ath_status ath__bytes_append(ath_context *ctx, ath__bytes *b, const void *data, size_t size);
+ath_status ath__bytes_print(ath_context *ctx, ath__bytes *b, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void ath__bytes_free(ath_context *ctx, ath__bytes *b);
+
+/* ---- text ---- */
+
+/* Nearest of the names in a NULL-terminated array by edit distance, NULL if none is near. */
+const char *ath__nearest(const char *word, const char *const *names);
+/* Locale-free double: decimal digits only (no hex, inf or nan), correctly rounded; `end` is the first
+ * character not used. ATH_E_FORMAT if there is no number, ATH_E_RANGE on overflow. Reads at most n. */
+ath_status ath__parse_double(const char *text, size_t n, double *out, size_t *used);
+ath_status ath__parse_int(const char *text, size_t n, int64_t *out, size_t *used);
+/* Shortest decimal text that reads back to the same bits; returns its length, needs 32 bytes. */
+int ath__format_double(double value, char *out);
+
+/* ---- hashes ---- */
+
+/* SipHash-2-4 with 128-bit output (Aumasson & Bernstein), streaming, fixed key. */
+typedef struct ath__hash {
+    uint64_t v[4];
+    uint8_t tail[8];
+    uint64_t n_bytes;
+} ath__hash;
+void ath__hash_begin(ath__hash *h, uint64_t key0, uint64_t key1);
+void ath__hash_update(ath__hash *h, const void *data, size_t bytes);
+void ath__hash_end(ath__hash *h, uint64_t out[2]);
+/* 64-bit mix of (seed, uid): the key of a stage's random numbers. */
+uint64_t ath__stage_key(int64_t seed, uint64_t uid_lo, uint64_t uid_hi);
+/* CRC-32C (Castagnoli), continuing from `crc` (0 to begin). */
+uint32_t ath__crc32c(uint32_t crc, const void *data, size_t bytes);
+
+/* ---- files, through the context's i/o table ---- */
+
+/* Whole file in memory, `path` "-" is standard input. limit 0: none. Memory at most 2 x the size. */
+ath_status ath__file_read(ath_context *ctx, const char *path, size_t limit, ath__bytes *out);
+/* Writes path.tmp.PID, syncs, renames over path, syncs the directory: readers see old or new. */
+ath_status ath__file_replace(ath_context *ctx, const char *path, const void *data, size_t bytes);
+/* A file being appended to; short writes are continued, errors are reported with the path. */
+typedef struct ath__file {
+    ath_context *ctx;
+    int fd;
+    char *path;
+    ath__bytes buffer;
+    bool failed; /* after a failed write or sync nothing more is accepted */
+} ath__file;
+ath_status ath__file_create(ath_context *ctx, const char *path, bool exclusive, ath__file *out);
+ath_status ath__file_write(ath__file *f, const void *data, size_t bytes); /* buffered, 1 MiB */
+ath_status ath__file_flush(ath__file *f, bool sync);
+ath_status ath__file_close(ath__file *f); /* flushes; safe on a zeroed struct */
+
+#endif

@@ -1,0 +1,51 @@
+/* The view: the device addresses of the arrays of a batch, as kernels get them. Pointers only, so
+ * that an args struct may begin with one. Private to the library; shared by .c and .cu files.
+ */
+#ifndef ATHANOR_DATA_VIEW_H
+#define ATHANOR_DATA_VIEW_H
+
+#include <stdint.h>
+
+#include "device/kernel.h"
+
+/* Bits of ath__view.flags[slot]. */
+enum {
+    ATH__SLOT_STALLED = 1, /* waits for the host to grow its neighbour list; takes no part in the step */
+    ATH__SLOT_STALE = 2,   /* energy and stress do not belong to the present positions */
+    ATH__SLOT_FRESH = 4,   /* forces have never been computed: prime before the first half step */
+    ATH__SLOT_HAS_FIXED = 8 /* some component of some atom does not move */
+};
+
+typedef struct ath__view {
+    /* per slot, [max_systems] rows */
+    int64_t *first;    /* first atom row */
+    int32_t *n_atoms;
+    uint64_t *uid;     /* [][2] */
+    double *cell;      /* [][9] */
+    int32_t *pbc;      /* [][3] */
+    double *energy;
+    double *stress;    /* [][9] */
+    int32_t *status;
+    int32_t *reason;
+    int32_t *converged;
+    int64_t *stage_steps;
+    int64_t *age;
+    int64_t *target;   /* age at which the present run leaves the system alone */
+    double *fmax;
+    double *dof;
+    int32_t *flags;
+    /* per atom, [max_atoms] rows; a system's rows are first .. first + n_atoms */
+    double *positions; /* [][3] */
+    double *velocities;
+    double *forces;
+    double *masses;
+    int32_t *numbers;
+    uint8_t *fixed;    /* [][3] */
+    /* integrator state, overlaid for all stages */
+    double *system_state; /* [max_systems][n_system_state] */
+    double *atom_state;   /* [max_atoms][n_atom_state] */
+} ath__view;
+
+ATH__STATIC_ASSERT(sizeof(ath__view) == ATH__VIEW_POINTERS * sizeof(void *), "pointers of a view");
+
+#endif

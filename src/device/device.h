@@ -1,0 +1,88 @@
+/* device: memory, streams and kernels of one device. Private to the library.
+ *
+ * A pointer into device memory may be used by kernels and copies only. Everything on a stream runs in
+ * order; on the host device it runs at once, elsewhere later. Host code launches kernels by id with an
+ * args struct whose device pointers come first (kernels.def); args are copied at the launch.
+ */
+#ifndef ATHANOR_DEVICE_DEVICE_H
+#define ATHANOR_DEVICE_DEVICE_H
+
+#include <athanor/device.h>
+
+#include "base/base.h"
+
+#include "device/kernel.h"
+
+enum ath__copy_kind { ATH__TO_DEVICE, ATH__TO_HOST, ATH__ON_DEVICE };
+
+typedef struct ath__stream {
+    ath_device *device;
+    const ath__kernel_fn *table; /* host: kernels called in place; else NULL */
+    void *handle;
+} ath__stream;
+
+typedef struct ath__event ath__event;
+typedef struct ath__graph ath__graph;
+
+/* One table per device. All return ATH_E_DEVICE with a message for failures of the device. */
+typedef struct ath__device_ops {
+    uint32_t abi;
+    const char *name;
+    size_t state_size;
+    const ath_option *options; /* of "name:key=value" */
+    ath_status (*open)(ath_device *device, int32_t index);
+    void (*close)(ath_device *device);
+    ath_status (*alloc)(ath_device *device, size_t bytes, void **d_out); /* zeroed, 256-aligned */
+    void (*free)(ath_device *device, void *d_block, size_t bytes);
+    ath_status (*stream_open)(ath__stream *stream);
+    void (*stream_close)(ath__stream *stream);
+    ath_status (*copy)(ath__stream *stream, enum ath__copy_kind kind, void *to, const void *from,
+                       size_t bytes); /* host memory must stay valid until the stream is waited for */
+    ath_status (*fill)(ath__stream *stream, void *d_to, int value, size_t bytes);
+    ath_status (*launch)(ath__stream *stream, ath__kernel kernel, const void *args, size_t bytes);
+    ath_status (*wait)(ath__stream *stream); /* all work enqueued so far has run */
+    ath_status (*record)(ath__stream *stream, ath__event **event); /* makes *event if NULL */
+    ath_status (*query)(ath__stream *stream, ath__event *event);   /* ATH_OK done, ATH_AGAIN not */
+    void (*event_free)(ath_device *device, ath__event **event);
+    ath_status (*capture_begin)(ath__stream *stream);
+    ath_status (*capture_end)(ath__stream *stream, ath__graph **graph);
+    ath_status (*graph_launch)(ath__stream *stream, ath__graph *graph); /* NULL graph: frees none */
+    void (*graph_free)(ath_device *device, ath__graph **graph);
+} ath__device_ops;
+
+struct ath_device {
+    const ath__device_ops *ops;
+    ath_context *ctx;
+    void *state;
+    void *plugin;   /* dlopen handle or NULL */
+    char name[64];
+    bool immediate; /* kernels and copies have run when the call returns (host) */
+    bool shared;    /* device memory can be read by the host (host) */
+    const ath__kernel_fn *table;
+    ath__stream stream; /* the default stream, for copies outside a run */
+};
+
+ath_status ath__device_alloc(ath_device *device, size_t n, size_t size, void *d_out);
+void ath__device_free(ath_device *device, void *d_block, size_t n, size_t size);
+/* Synchronous: enqueues on the default stream and waits. */
+ath_status ath__device_upload(ath_device *device, void *d_to, const void *from, size_t bytes);
+ath_status ath__device_download(ath_device *device, void *to, const void *d_from, size_t bytes);
+ath_status ath__device_move(ath_device *device, void *d_to, const void *d_from, size_t bytes);
+ath_status ath__stream_open(ath_device *device, ath__stream *out);
+void ath__stream_close(ath__stream *stream);
+
+/* Launches a kernel; `args` points to its args struct. */
+#define ath__launch(stream, kernel, args)                                                          \
+    ath__launch_sized((stream), (kernel), (args), sizeof(*(args)))
+
+static inline ath_status ath__launch_sized(ath__stream *stream, ath__kernel kernel,
+                                           const void *args, size_t bytes)
+{
+    if (stream->table) {
+        stream->table[kernel](args);
+        return ATH_OK;
+    }
+    return stream->device->ops->launch(stream, kernel, args, bytes);
+}
+
+#endif

@@ -1,0 +1,73 @@
+/* The interface of an integrator: what an implementation provides. Private to the library.
+ *
+ * State is declared, not hidden: an array of named cells per system or per atom, each a double. The
+ * core allocates it with the batch, fills it when a system enters the stage and carries it in packets
+ * and checkpoints. Updates act on the listed systems only and touch nothing of others.
+ *
+ * An implementation is NAME.h (the formulas, inline, for .c and .cu), NAME.c (table and launches),
+ * NAME_kernel.c (host kernels) and, where it has one, NAME.cu.
+ */
+#ifndef ATHANOR_INTEGRATORS_INTEGRATOR_H
+#define ATHANOR_INTEGRATORS_INTEGRATOR_H
+
+#include <athanor/integrator.h>
+
+#include "data/view.h"
+#include "device/device.h"
+
+typedef struct ath__state_info {
+    const char *name; /* NULL closes the array */
+    ath_level level;
+    int32_t n;        /* cells */
+    double fallback;  /* value on entry, unless from an option */
+    int32_t option;   /* 1 + index of the option that gives the value on entry; 0: none */
+    double scale;     /* value = option * scale (fs to internal time, ...) */
+} ath__state_info;
+
+/* Args of every integrator kernel. State cells stand in the order of their declaration: system cells
+ * of slot s begin at view.system_state + s * n_system_state, atom cells of row r likewise. */
+typedef struct ath__update_args {
+    ath__view view;
+    const int32_t *slots;
+    const int32_t *n_slots;
+    int64_t seed; /* of the stage; first scalar */
+    int32_t n_system_state, n_atom_state; /* strides, in cells */
+} ath__update_args;
+
+typedef struct ath__update {
+    ath__stream *stream;
+    ath__update_args args;
+} ath__update;
+
+typedef struct ath__integrator_ops {
+    uint32_t abi;
+    const char *name;
+    size_t state_size;
+    const ath_option *options;
+    const char *help;
+    const ath__state_info *states;
+    const ath_field_id *needs;    /* outputs of the model that it reads; closed by -1 */
+    const ath_field_id *provides; /* fields that it writes; closed by -1 */
+    bool moves_cell;
+    bool is_optimizer;
+    ath_status (*init)(ath_context *ctx, void *state); /* may be NULL: checks between options */
+    void (*fini)(ath_context *ctx, void *state);       /* may be NULL */
+    ath_status (*pre_update)(const void *state, const ath__update *u);
+    ath_status (*post_update)(const void *state, const ath__update *u); /* may be NULL: no-op */
+} ath__integrator_ops;
+
+struct ath_integrator {
+    const ath__integrator_ops *ops;
+    ath_context *ctx;
+    void *state;
+    char *text;
+};
+
+ath_status ath__integrator_create_from(ath_context *ctx, const ath__integrator_ops *ops,
+                                       const char *options, ath_integrator **out);
+/* Cells per system and per atom. */
+void ath__integrator_cells(const ath_integrator *integrator, int32_t *n_system, int32_t *n_atom);
+/* The row of system cells that a system gets on entry (n_system doubles). */
+void ath__integrator_entry_row(const ath_integrator *integrator, double *out);
+
+#endif
