@@ -9,7 +9,8 @@ find_package(Threads REQUIRED)
 
 # Bits must not depend on the compiler: no contraction, no fast math anywhere.
 add_library(ath_flags INTERFACE)
-target_compile_definitions(ath_flags INTERFACE _GNU_SOURCE)
+target_compile_definitions(ath_flags INTERFACE _GNU_SOURCE
+    ATH__LIBDIR="${CMAKE_INSTALL_FULL_LIBDIR}") # where plug-ins are installed
 target_compile_options(ath_flags INTERFACE
     -ffp-contract=off -fopenmp-simd -fno-math-errno -fno-trapping-math
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
@@ -29,6 +30,15 @@ if(ATH_SANITIZE)
 endif()
 target_include_directories(ath_flags INTERFACE
     ${CMAKE_CURRENT_SOURCE_DIR}/include ${CMAKE_CURRENT_SOURCE_DIR}/src)
+
+# Sanitizers take minutes over optimised vector code; the bits are the same without.
+set(ATH_KERNEL_LEVEL -O3)
+if(ATH_SANITIZE)
+    set(ATH_KERNEL_LEVEL -O1)
+    if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+        target_compile_options(ath_flags INTERFACE -Wno-maybe-uninitialized) # false ones
+    endif()
+endif()
 
 # Instruction sets of *_kernel.c files: name and flags. The first is the build's own baseline.
 set(ATH_ISAS base)
@@ -57,7 +67,8 @@ function(ath_module name)
             add_library(ath_${name}_${isa} OBJECT ${kernels})
             target_link_libraries(ath_${name}_${isa} PRIVATE ath_flags)
             target_compile_definitions(ath_${name}_${isa} PRIVATE ATH__ISA=${isa})
-            target_compile_options(ath_${name}_${isa} PRIVATE -O3 ${ATH_ISA_FLAGS_${isa}})
+            target_compile_options(ath_${name}_${isa} PRIVATE ${ATH_KERNEL_LEVEL}
+                                   ${ATH_ISA_FLAGS_${isa}})
             list(APPEND objects $<TARGET_OBJECTS:ath_${name}_${isa}>)
         endforeach()
     endif()
@@ -90,6 +101,9 @@ function(ath_library)
         INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/athanor)
     write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/athanorConfigVersion.cmake
         COMPATIBILITY SameMinorVersion)
+    # Relative to the .pc file, so that an install can be moved (cmake --install --prefix).
+    file(RELATIVE_PATH ATH_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+    string(REGEX REPLACE "/$" "" ATH_PC_PREFIX "${ATH_PC_PREFIX}")
     configure_file(cmake/athanor.pc.in ${CMAKE_CURRENT_BINARY_DIR}/athanor.pc @ONLY)
     install(FILES ${CMAKE_CURRENT_BINARY_DIR}/athanorConfig.cmake
                   ${CMAKE_CURRENT_BINARY_DIR}/athanorConfigVersion.cmake

@@ -1,7 +1,9 @@
-/* The context: allocator, log, i/o and the last error. Everything hangs on one; there are no globals.
+/* The context: allocator, log, i/o and the last error. Everything hangs on one; there are no
+ * globals.
  *
- * A context serves one thread at a time. Any number may exist. Objects keep a pointer to the context
- * they were made from, which must outlive them. No function here synchronises with a device.
+ * A context serves one thread at a time. Any number may exist. Objects keep a pointer to the
+ * context they were made from, which must outlive them. No function here synchronises with a
+ * device.
  */
 #ifndef ATHANOR_CONTEXT_H
 #define ATHANOR_CONTEXT_H
@@ -18,8 +20,8 @@ extern "C" {
 typedef struct ath_context ath_context;
 
 /* All memory of the library. resize(user, NULL, 0, n) allocates n bytes, resize(user, p, old, n)
- * resizes, resize(user, p, old, 0) frees and returns NULL. Blocks are aligned to 64 bytes. A failure
- * returns NULL and leaves the old block as it was. */
+ * resizes, resize(user, p, old, 0) frees and returns NULL. Blocks are aligned to 64 bytes. A
+ * failure returns NULL and leaves the old block as it was. */
 typedef struct ath_allocator {
     void *(*resize)(void *user, void *block, size_t old_bytes, size_t new_bytes);
     void *user;
@@ -32,19 +34,21 @@ typedef enum ath_log_level {
     ATH_LOG_DEBUG
 } ath_log_level;
 
-/* component: "device", "flow", ...; text has no newline. Called on the thread that uses the context. */
+/* component: "device", "flow", ...; text has no newline. Called on the thread that uses the
+ * context. */
 typedef void (*ath_log_fn)(void *user, ath_log_level level, const char *component,
                            const char *text);
 
-/* All file access of the library. Each entry returns 0 or a positive count on success and a negative
- * errno value on failure. NULL entries, or a NULL table, mean the operating system's own. */
+/* All file access of the library. Each entry returns 0 or a positive count on success and a
+ * negative errno value on failure. NULL entries, or a NULL table, mean the operating system's own.
+ */
 typedef struct ath_io {
     size_t size; /* sizeof(struct ath_io) */
     void *user;
-    int (*open)(void *user, const char *path, int flags, int mode);           /* fd or -errno */
-    int64_t (*read)(void *user, int fd, void *buffer, size_t bytes);          /* bytes or -errno */
-    int64_t (*write)(void *user, int fd, const void *buffer, size_t bytes);   /* may be short */
-    int (*sync)(void *user, int fd);                                          /* fdatasync */
+    int (*open)(void *user, const char *path, int flags, int mode);         /* fd or -errno */
+    int64_t (*read)(void *user, int fd, void *buffer, size_t bytes);        /* bytes or -errno */
+    int64_t (*write)(void *user, int fd, const void *buffer, size_t bytes); /* may be short */
+    int (*sync)(void *user, int fd);                                        /* fdatasync */
     int (*close)(void *user, int fd);
     int (*rename)(void *user, const char *from, const char *to);
     int (*unlink)(void *user, const char *path);

@@ -42,9 +42,10 @@ typedef struct ath_option {
     size_t offset;
 } ath_option;
 
-/* Fills `object` from `text`, a comma-separated list of name=value (a value may be quoted with '"' or
- * bracketed with {}), and from the defaults for the rest. NULL text: all defaults. Errors (unknown
- * name with the nearest one, bad number, out of range, missing) are ATH_E_OPTION with a message that
+/* Fills `object` from `text`, a comma-separated list of name=value (a value may be quoted with '"',
+ * with \" and \\ inside, or bracketed with {}), and from the defaults for the rest. Defaults pass
+ * the same checks. A whole number may be written 1e6. NULL text: all defaults. Errors (unknown name
+ * with the nearest one, bad number, out of range, missing) are ATH_E_OPTION with a message that
  * begins with `owner`. On failure nothing is left to free. */
 ATH_API ath_status ath_options_parse(ath_context *ctx, const ath_option *options, const char *owner,
                                      const char *text, void *object);

@@ -57,7 +57,7 @@ typedef enum ath_state {
 #define ATH_X(name, text) ATH_STATE_##name,
     ATH_STATE_LIST(ATH_X)
 #undef ATH_X
-    ATH_N_STATES
+        ATH_N_STATES
 } ath_state;
 
 /* Why a system stopped. X(name, text, state): the state that follows from the reason. */
@@ -81,7 +81,7 @@ typedef enum ath_reason {
 #define ATH_X(name, text, state) ATH_REASON_##name,
     ATH_REASON_LIST(ATH_X)
 #undef ATH_X
-    ATH_N_REASONS
+        ATH_N_REASONS
 } ath_reason;
 
 /* Names for people and files; static strings, never NULL. Unknown codes give "unknown". */

@@ -1,8 +1,8 @@
 /* base: what every other module stands on. Private to the library.
  *
- * Memory comes only from the context's allocator, sizes only through the checked helpers, files only
- * through the context's i/o table. ATH__FAIL records a message and is the status; ATH__TRY passes a
- * failure on.
+ * Memory comes only from the context's allocator, sizes only through the checked helpers, files
+ * only through the context's i/o table. ath__fail records a message and is the status; ATH__TRY
+ * passes a failure on.
  */
 #ifndef ATHANOR_BASE_BASE_H
 #define ATHANOR_BASE_BASE_H
@@ -22,7 +22,11 @@ struct ath_context {
     char message[1024];
     ath_field_info *fields; /* user fields, [n_fields]; ids follow the core fields */
     int32_t n_fields;
+    uint64_t n_ids; /* objects that took a number so far */
 };
+
+/* Frees the user fields; part of ath_context_destroy. */
+void ath__fields_free(ath_context *ctx);
 
 /* ---- errors and log ---- */
 
@@ -69,6 +73,7 @@ typedef struct ath__bytes {
 } ath__bytes;
 ath_status ath__bytes_reserve(ath_context *ctx, ath__bytes *b, size_t more);
 ath_status ath__bytes_append(ath_context *ctx, ath__bytes *b, const void *data, size_t size);
+/* printf style; reals through ath__format_double, for %g follows the locale. */
 ath_status ath__bytes_print(ath_context *ctx, ath__bytes *b, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void ath__bytes_free(ath_context *ctx, ath__bytes *b);
@@ -77,11 +82,13 @@ void ath__bytes_free(ath_context *ctx, ath__bytes *b);
 
 /* Nearest of the names in a NULL-terminated array by edit distance, NULL if none is near. */
 const char *ath__nearest(const char *word, const char *const *names);
-/* Locale-free double: decimal digits only (no hex, inf or nan), correctly rounded; `end` is the first
- * character not used. ATH_E_FORMAT if there is no number, ATH_E_RANGE on overflow. Reads at most n. */
+/* Locale-free double: decimal digits only (no hex, inf or nan), correctly rounded; *used characters
+ * belong to the number. ATH_E_FORMAT if there is none (*used is 0), ATH_E_RANGE on overflow; *out
+ * is then unchanged. No message: the caller knows the place. Reads at most n. */
 ath_status ath__parse_double(const char *text, size_t n, double *out, size_t *used);
 ath_status ath__parse_int(const char *text, size_t n, int64_t *out, size_t *used);
-/* Shortest decimal text that reads back to the same bits; returns its length, needs 32 bytes. */
+/* Shortest decimal text that reads back to the same bits ("0.1", "-3", "1e23"; also "nan", "inf",
+ * "-inf"); returns its length, needs 32 bytes. */
 int ath__format_double(double value, char *out);
 
 /* ---- hashes ---- */
@@ -102,7 +109,9 @@ uint32_t ath__crc32c(uint32_t crc, const void *data, size_t bytes);
 
 /* ---- files, through the context's i/o table ---- */
 
-/* Whole file in memory, `path` "-" is standard input. limit 0: none. Memory at most 2 x the size. */
+/* Whole file in memory with a NUL behind it, `path` "-" is standard input. limit 0: none; a larger
+ * file is ATH_E_RANGE. Memory at most 2 x the size + 1 MiB. A path that does not exist is
+ * ATH_E_NOT_FOUND, here and below. */
 ath_status ath__file_read(ath_context *ctx, const char *path, size_t limit, ath__bytes *out);
 /* Writes path.tmp.PID, syncs, renames over path, syncs the directory: readers see old or new. */
 ath_status ath__file_replace(ath_context *ctx, const char *path, const void *data, size_t bytes);
@@ -114,6 +123,7 @@ typedef struct ath__file {
     ath__bytes buffer;
     bool failed; /* after a failed write or sync nothing more is accepted */
 } ath__file;
+/* exclusive: ATH_E_EXISTS if there is one; else it is emptied. */
 ath_status ath__file_create(ath_context *ctx, const char *path, bool exclusive, ath__file *out);
 ath_status ath__file_write(ath__file *f, const void *data, size_t bytes); /* buffered, 1 MiB */
 ath_status ath__file_flush(ath__file *f, bool sync);
