@@ -1,10 +1,11 @@
 /* Devices: where the arrays of a batch live and where kernels run.
  *
- *   "host"            the processor; "host:isa=base|v3|v4" asks for one instruction set (x86-64,
- *                     AVX2 + FMA, AVX-512); default the best that the machine has. Same bits on all.
- *   "mock"            the processor behaving like a GPU: device memory cannot be touched from outside
- *                     a kernel or a copy, and everything runs late. For tests.
- *   "cuda", "cuda:N"  an NVIDIA GPU, from the plug-in libathanor_cuda.so
+ *   "host"      the processor; "host:isa=base|v3|v4" asks for one instruction set (x86-64, AVX2 and
+ *               FMA, AVX-512); default the best that the machine has. Same bits on all.
+ *   "mock"      the processor behaving like a GPU: device memory cannot be touched from outside a
+ *               kernel or a copy, and everything runs late. For tests.
+ *   "cuda:N"    an NVIDIA GPU, from the plug-in libathanor_cuda.so; "cuda" is number 0;
+ *               "cuda:N,plugin=FILE" gives the plug-in's absolute path
  */
 #ifndef ATHANOR_DEVICE_H
 #define ATHANOR_DEVICE_H

@@ -28,7 +28,7 @@ typedef enum ath_dtype {
 #define ATH_X(name, type, bytes) ATH_##name,
     ATH_DTYPE_LIST(ATH_X)
 #undef ATH_X
-    ATH_N_DTYPES
+        ATH_N_DTYPES
 } ath_dtype;
 
 /* X(id, name, level, dtype, width, unit, default value, help). Width is the number of values in a
@@ -57,7 +57,7 @@ typedef enum ath_field {
 #define ATH_X(id, name, level, dtype, width, unit, value, help) ATH_FIELD_##id,
     ATH_FIELD_LIST(ATH_X)
 #undef ATH_X
-    ATH_N_CORE_FIELDS
+        ATH_N_CORE_FIELDS
 } ath_field;
 
 enum { ATH_MAX_FIELDS = 64 }; /* core and user fields of one context together */
@@ -74,9 +74,9 @@ typedef struct ath_field_info {
     const char *help;
 } ath_field_info;
 
-/* Registers a user field (level ATOM or SYSTEM). The same name with the same declaration returns the
- * same id; another declaration is ATH_E_EXISTS, too many fields ATH_E_RANGE. Names and texts are
- * copied. Never synchronises. */
+/* Registers a user field (level ATOM or SYSTEM). The same name with the same declaration returns
+ * the same id; another declaration is ATH_E_EXISTS, too many fields ATH_E_RANGE. Names and texts
+ * are copied. Never synchronises. */
 ATH_API ath_status ath_field_register(ath_context *ctx, const ath_field_info *info,
                                       ath_field_id *out);
 /* ATH_E_UNKNOWN if there is no such field. */

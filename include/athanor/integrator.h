@@ -1,7 +1,9 @@
-/* Integrators: the first and the second half of a step, for molecular dynamics and optimizers alike.
+/* Integrators: the first and the second half of a step, for molecular dynamics and optimizers
+ * alike.
  *
- * An integrator is made from a text "NAME:key=value,...", is immutable afterwards and may be shared.
- * Times are fs, temperatures K, friction 1/fs. What changes during a run is state of the systems.
+ * An integrator is made from a text "NAME:key=value,...", is immutable afterwards and may be
+ * shared. Times are fs, temperatures K, friction 1/fs. What changes during a run is state of the
+ * systems.
  */
 #ifndef ATHANOR_INTEGRATOR_H
 #define ATHANOR_INTEGRATOR_H

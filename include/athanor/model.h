@@ -1,8 +1,8 @@
 /* Models: energy, forces and stress of systems.
  *
- * A model is made from a text "NAME:key=value,...", is immutable afterwards and may be shared by any
- * number of dynamics and threads. It does not belong to a device. Energies are eV, forces eV/angstrom,
- * stress eV/angstrom^3 (tensile positive), sigma = (1/V) dE/d(strain).
+ * A model is made from a text "NAME:key=value,...", is immutable afterwards and may be shared by
+ * any number of dynamics and threads. It does not belong to a device. Energies are eV, forces
+ * eV/angstrom, stress eV/angstrom^3 (tensile positive), sigma = (1/V) dE/d(strain).
  */
 #ifndef ATHANOR_MODEL_H
 #define ATHANOR_MODEL_H

@@ -17,8 +17,9 @@ extern "C" {
 
 typedef struct ath_system ath_system;
 
-/* Identity: 128-bit hash of the canonical content and of the occurrence number among equal contents,
- * or of an explicit id. It keys random numbers, records and resumption; nothing else does. */
+/* Identity: 128-bit hash of the canonical content and of the occurrence number among equal
+ * contents, or of an explicit id. It keys random numbers, records and resumption; nothing else
+ * does. */
 typedef struct ath_uid {
     uint64_t lo, hi;
 } ath_uid;
@@ -37,14 +38,14 @@ ATH_API ath_status ath_system_field(ath_system *system, ath_field_id field, void
 ATH_API const void *ath_system_peek(const ath_system *system, ath_field_id field);
 
 /* Extras. level ATOM: n_atoms rows of `width` values; level SYSTEM: `width` values, arranged as
- * n_rows x (width / n_rows) (n_rows 0: a scalar or a plain list; see ath_extra). Text values are kept
- * as strings. Values are copied in. Setting an existing name replaces it in place; the order of
- * first setting is kept. */
+ * n_rows x (width / n_rows) (n_rows 0: a scalar or a plain list; see ath_extra). Text values are
+ * kept as strings. Values are copied in. Setting an existing name and level replaces it in place;
+ * the order of first setting is kept. A system holds at most 4096 extras (ATH_E_RANGE). */
 typedef enum ath_extra_type {
-    ATH_EXTRA_REAL,   /* double */
-    ATH_EXTRA_INT,    /* int64_t */
-    ATH_EXTRA_BOOL,   /* uint8_t */
-    ATH_EXTRA_STRING  /* const char * */
+    ATH_EXTRA_REAL,  /* double */
+    ATH_EXTRA_INT,   /* int64_t */
+    ATH_EXTRA_BOOL,  /* uint8_t */
+    ATH_EXTRA_STRING /* const char * */
 } ath_extra_type;
 
 typedef struct ath_extra {
@@ -64,8 +65,9 @@ ATH_API ath_status ath_system_extra(const ath_system *system, int32_t index, ath
 ATH_API ath_status ath_system_find_extra(const ath_system *system, ath_level level,
                                          const char *name, ath_extra *out);
 
-/* Hash of the canonical content: numbers, positions, cell, pbc, velocities and masses if carried,
- * fixed components. Other fields, extras, order of extras and provenance do not count. */
+/* Hash of the canonical content: numbers, positions, cell, pbc, masses that are not those of the
+ * elements, velocities that are not zero, fixed components. Other fields, extras and provenance do
+ * not count. docs/formats.md gives the bytes. */
 ATH_API ath_status ath_system_content_hash(const ath_system *system, ath_uid *out);
 /* uid of the occurrence-th system (from 0) with this content, or of an explicit text id. */
 ATH_API ath_uid ath_uid_of(ath_uid content, uint64_t occurrence);
@@ -82,7 +84,8 @@ ATH_API ath_status ath_system_set_source(ath_system *system, const char *file, i
 ATH_API const char *ath_system_source(const ath_system *system, int64_t *frame);
 
 /* Elements: symbol of an atomic number ("X" for 0 or unknown), number of a symbol (0 if unknown),
- * standard atomic weight in amu (IUPAC 2016; mass number of the longest-lived isotope otherwise). */
+ * standard atomic weight in amu (IUPAC 2016; mass number of the longest-lived isotope otherwise; 1
+ * for 0 or unknown). */
 ATH_API const char *ath_element_symbol(int32_t number);
 ATH_API int32_t ath_element_number(const char *symbol);
 ATH_API double ath_element_mass(int32_t number);

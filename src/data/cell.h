@@ -1,8 +1,9 @@
-/* Geometry of a cell: volume, reciprocal rows, heights, images. Private; shared by .c and .cu files.
+/* Geometry of a cell: volume, reciprocal rows, heights, images. Private; shared by .c and .cu
+ * files.
  *
  * h is the 3x3 cell, row-major, rows are lattice vectors: r = f h for a row vector f of fractional
- * coordinates. Left-handed cells are as good as right-handed ones: only |det| is used. Every function
- * is a fixed sequence of + - * / sqrt, so its bits are the same everywhere.
+ * coordinates. Left-handed cells are as good as right-handed ones: only |det| is used. Every
+ * function is a fixed sequence of + - * / sqrt, so its bits are the same everywhere.
  */
 #ifndef ATHANOR_DATA_CELL_H
 #define ATHANOR_DATA_CELL_H
@@ -48,14 +49,15 @@ ATH__CELL_FN bool ath__cell_reciprocal(const double h[9], double g[9])
 ATH__CELL_FN void ath__cell_heights(const double g[9], double heights[3])
 {
     for (int k = 0; k < 3; k++) {
-        heights[k] =
-            1.0 / sqrt(g[3 * k] * g[3 * k] + g[3 * k + 1] * g[3 * k + 1] + g[3 * k + 2] * g[3 * k + 2]);
+        heights[k] = 1.0 / sqrt(g[3 * k] * g[3 * k] + g[3 * k + 1] * g[3 * k + 1] +
+                                g[3 * k + 2] * g[3 * k + 2]);
     }
 }
 
 /* The cell to use for images. Where not all vectors are periodic, the vectors along free axes carry
- * no meaning (a molecule may have a dummy cell, or none), so each is replaced by a unit vector normal
- * to the rest. A periodic vector is kept. Returns false if the periodic vectors are dependent. */
+ * no meaning (a molecule may have a dummy cell, or none), so each is replaced by a unit vector
+ * normal to the rest. A periodic vector is kept. Returns false if the periodic vectors are
+ * dependent. */
 ATH__CELL_FN bool ath__cell_complete(const double cell[9], const int32_t pbc[3], double h[9])
 {
     int periodic[3], n = 0;
@@ -113,8 +115,8 @@ ATH__CELL_FN bool ath__cell_complete(const double cell[9], const int32_t pbc[3],
 
 /* True if every pair within `cutoff` is one of the N (N - 1) / 2 pairs of nearest images, found by
  * rounding fractional differences: no cell vector is periodic, or the cutoff is at most half of the
- * height along each periodic vector. Then a small system (n_atoms <= max) needs no neighbour list. A
- * function of the present system alone. */
+ * height along each periodic vector. Then a small system (n_atoms <= max) needs no neighbour list.
+ * A function of the present system alone. */
 ATH__CELL_FN bool ath__all_pairs_enough(int32_t n_atoms, const double cell[9], const int32_t pbc[3],
                                         double cutoff, int32_t max)
 {

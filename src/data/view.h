@@ -10,27 +10,29 @@
 
 /* Bits of ath__view.flags[slot]. */
 enum {
-    ATH__SLOT_STALLED = 1, /* waits for the host to grow its neighbour list; takes no part in the step */
-    ATH__SLOT_STALE = 2,   /* energy and stress do not belong to the present positions */
-    ATH__SLOT_FRESH = 4,   /* forces have never been computed: prime before the first half step */
-    ATH__SLOT_HAS_FIXED = 8 /* some component of some atom does not move */
+    ATH__SLOT_STALLED = 1,   /* waits for the host to grow its list; takes no part in the step */
+    ATH__SLOT_STALE = 2,     /* energy and stress do not belong to the present positions */
+    ATH__SLOT_FRESH = 4,     /* forces have never been computed: prime before the first half step */
+    ATH__SLOT_HAS_FIXED = 8, /* some component of some atom does not move */
+    ATH__SLOT_ENTER = 16,    /* is new to its stage: entry action and integrator state are due */
+    ATH__SLOT_RESUME = 32    /* was stalled inside a step: goes on with its neighbour list */
 };
 
 typedef struct ath__view {
     /* per slot, [max_systems] rows */
-    int64_t *first;    /* first atom row */
+    int64_t *first; /* first atom row */
     int32_t *n_atoms;
-    uint64_t *uid;     /* [][2] */
-    double *cell;      /* [][9] */
-    int32_t *pbc;      /* [][3] */
+    uint64_t *uid; /* [][2] */
+    double *cell;  /* [][9] */
+    int32_t *pbc;  /* [][3] */
     double *energy;
-    double *stress;    /* [][9] */
+    double *stress; /* [][9] */
     int32_t *status;
     int32_t *reason;
     int32_t *converged;
     int64_t *stage_steps;
     int64_t *age;
-    int64_t *target;   /* age at which the present run leaves the system alone */
+    int64_t *target; /* age at which the present run leaves the system alone */
     double *fmax;
     double *dof;
     int32_t *flags;
@@ -40,7 +42,7 @@ typedef struct ath__view {
     double *forces;
     double *masses;
     int32_t *numbers;
-    uint8_t *fixed;    /* [][3] */
+    uint8_t *fixed; /* [][3] */
     /* integrator state, overlaid for all stages */
     double *system_state; /* [max_systems][n_system_state] */
     double *atom_state;   /* [max_atoms][n_atom_state] */

@@ -1,8 +1,9 @@
 /* device: memory, streams and kernels of one device. Private to the library.
  *
- * A pointer into device memory may be used by kernels and copies only. Everything on a stream runs in
- * order; on the host device it runs at once, elsewhere later. Host code launches kernels by id with an
- * args struct whose device pointers come first (kernels.def); args are copied at the launch.
+ * A pointer into device memory may be used by kernels and copies only. Everything on a stream runs
+ * in order; on the host device it runs at once, elsewhere later. Host code launches kernels by id
+ * with an args struct whose device pointers come first (kernels.def); args are copied at the
+ * launch.
  */
 #ifndef ATHANOR_DEVICE_DEVICE_H
 #define ATHANOR_DEVICE_DEVICE_H
@@ -36,17 +37,20 @@ typedef struct ath__device_ops {
     void (*free)(ath_device *device, void *d_block, size_t bytes);
     ath_status (*stream_open)(ath__stream *stream);
     void (*stream_close)(ath__stream *stream);
+    /* host memory must stay valid, and as it is, until the stream is waited for */
     ath_status (*copy)(ath__stream *stream, enum ath__copy_kind kind, void *to, const void *from,
-                       size_t bytes); /* host memory must stay valid until the stream is waited for */
+                       size_t bytes);
     ath_status (*fill)(ath__stream *stream, void *d_to, int value, size_t bytes);
     ath_status (*launch)(ath__stream *stream, ath__kernel kernel, const void *args, size_t bytes);
-    ath_status (*wait)(ath__stream *stream); /* all work enqueued so far has run */
+    ath_status (*wait)(ath__stream *stream); /* all work enqueued so far has run; a stream whose
+                                                handle is NULL stands for all of the device */
     ath_status (*record)(ath__stream *stream, ath__event **event); /* makes *event if NULL */
-    ath_status (*query)(ath__stream *stream, ath__event *event);   /* ATH_OK done, ATH_AGAIN not */
+    ath_status (*query)(ath__stream *stream, ath__event *event);   /* ATH_OK done, ATH_AGAIN not:
+                                                                      ask again later */
     void (*event_free)(ath_device *device, ath__event **event);
     ath_status (*capture_begin)(ath__stream *stream);
     ath_status (*capture_end)(ath__stream *stream, ath__graph **graph);
-    ath_status (*graph_launch)(ath__stream *stream, ath__graph *graph); /* NULL graph: frees none */
+    ath_status (*graph_launch)(ath__stream *stream, ath__graph *graph); /* all of it, again */
     void (*graph_free)(ath_device *device, ath__graph **graph);
 } ath__device_ops;
 
@@ -54,17 +58,21 @@ struct ath_device {
     const ath__device_ops *ops;
     ath_context *ctx;
     void *state;
-    void *plugin;   /* dlopen handle or NULL */
-    char name[64];
-    bool immediate; /* kernels and copies have run when the call returns (host) */
-    bool shared;    /* device memory can be read by the host (host) */
+    void *plugin; /* dlopen handle or NULL */
+    char *name;
+    bool is_open;     /* ops->open has succeeded */
+    bool has_options; /* the options in state are to be freed */
+    bool immediate;   /* kernels and copies have run when the call returns (host) */
+    bool shared;      /* device memory can be read by the host (host) */
     const ath__kernel_fn *table;
     ath__stream stream; /* the default stream, for copies outside a run */
 };
 
 ath_status ath__device_alloc(ath_device *device, size_t n, size_t size, void *d_out);
 void ath__device_free(ath_device *device, void *d_block, size_t n, size_t size);
-/* Synchronous: enqueues on the default stream and waits. */
+/* alloc of 0 bytes gives NULL; free of NULL is allowed, frees at once, and must not be called while
+ * enqueued work still uses the block. The copies are synchronous: they go to the default stream and
+ * wait for it. Work on other streams is not waited for. */
 ath_status ath__device_upload(ath_device *device, void *d_to, const void *from, size_t bytes);
 ath_status ath__device_download(ath_device *device, void *to, const void *d_from, size_t bytes);
 ath_status ath__device_move(ath_device *device, void *d_to, const void *d_from, size_t bytes);

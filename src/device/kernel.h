@@ -1,10 +1,10 @@
-/* What a kernel file needs: ids, the calling convention and the name of a kernel. Private; shared by
- * .c and .cu files.
+/* What a kernel file needs: ids, the calling convention and the name of a kernel. Private; shared
+ * by .c and .cu files.
  *
- * A kernel is a function of one args struct: device pointers first (a view counts as pointers), then
- * scalars. kernels.def lists every kernel with its number of pointers; the header that declares an
- * args struct asserts that number with ATH__CHECK_ARGS. Files named *_kernel.c are compiled once per
- * instruction set; a kernel in them is defined as
+ * A kernel is a function of one args struct: device pointers first (a view counts as pointers),
+ * then scalars. kernels.def lists every kernel with its number of pointers; the header that
+ * declares an args struct asserts that number with ATH__CHECK_ARGS. Files named *_kernel.c are
+ * compiled once per instruction set; a kernel in them is defined as
  *
  *     void ATH__HOST_KERNEL(lj_force)(const void *args) { const ath__lj_args *a = args; ... }
  *
@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ATH__VIEW_POINTERS = 24, ATH__LIST_POINTERS = 10 };
+enum { ATH__VIEW_POINTERS = 24, ATH__LIST_POINTERS = 12 };
 
 typedef enum ath__kernel {
 #define ATH__KERNEL(id, name, n_pointers) ATH_K_##id,

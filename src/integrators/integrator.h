@@ -1,8 +1,8 @@
 /* The interface of an integrator: what an implementation provides. Private to the library.
  *
  * State is declared, not hidden: an array of named cells per system or per atom, each a double. The
- * core allocates it with the batch, fills it when a system enters the stage and carries it in packets
- * and checkpoints. Updates act on the listed systems only and touch nothing of others.
+ * core allocates it with the batch, fills it when a system enters the stage and carries it in
+ * packets and checkpoints. Updates act on the listed systems only and touch nothing of others.
  *
  * An implementation is NAME.h (the formulas, inline, for .c and .cu), NAME.c (table and launches),
  * NAME_kernel.c (host kernels) and, where it has one, NAME.cu.
@@ -18,19 +18,19 @@
 typedef struct ath__state_info {
     const char *name; /* NULL closes the array */
     ath_level level;
-    int32_t n;        /* cells */
-    double fallback;  /* value on entry, unless from an option */
-    int32_t option;   /* 1 + index of the option that gives the value on entry; 0: none */
-    double scale;     /* value = option * scale (fs to internal time, ...) */
+    int32_t n;       /* cells */
+    double fallback; /* value on entry, unless from an option */
+    int32_t option;  /* 1 + index of the option that gives the value on entry; 0: none */
+    double scale;    /* value = option * scale (fs to internal time, ...) */
 } ath__state_info;
 
-/* Args of every integrator kernel. State cells stand in the order of their declaration: system cells
- * of slot s begin at view.system_state + s * n_system_state, atom cells of row r likewise. */
+/* Args of every integrator kernel. State cells stand in the order of their declaration: system
+ * cells of slot s begin at view.system_state + s * n_system_state, atom cells of row r likewise. */
 typedef struct ath__update_args {
     ath__view view;
     const int32_t *slots;
     const int32_t *n_slots;
-    int64_t seed; /* of the stage; first scalar */
+    int64_t seed;                         /* of the stage; first scalar */
     int32_t n_system_state, n_atom_state; /* strides, in cells */
 } ath__update_args;
 

@@ -1,8 +1,8 @@
 /* The interface of a model: what an implementation provides. Private to the library.
  *
  * An implementation is three things: an ops table in NAME.c (checks, parameters, launches), host
- * kernels in NAME_kernel.c, and, where it has one, a CUDA twin in NAME.cu. It never learns of stages,
- * hooks or integrators. compute only enqueues: no allocation, no synchronisation.
+ * kernels in NAME_kernel.c, and, where it has one, a CUDA twin in NAME.cu. It never learns of
+ * stages, hooks or integrators. compute only enqueues: no allocation, no synchronisation.
  */
 #ifndef ATHANOR_MODELS_MODEL_H
 #define ATHANOR_MODELS_MODEL_H
@@ -34,7 +34,7 @@ typedef struct ath__compute {
     const void *d_params;     /* the block made by `params` */
     void *d_work;
     size_t work_bytes;
-    unsigned want;            /* ATH__WANT_... ; forces are always wanted */
+    unsigned want; /* ATH__WANT_... ; forces are always wanted */
 } ath__compute;
 
 /* Args of the force kernels that need nothing further. */

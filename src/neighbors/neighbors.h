@@ -1,9 +1,9 @@
 /* Batched neighbour lists: host side. Private to the library.
  *
  * One object per dynamics. Each system's list is checked and rebuilt on its own, when an atom has
- * moved more than skin / 2 since it was built, or its cell has changed. Nothing about a list's history
- * reaches a force (list.h). A list that does not fit its range stalls its system (ATH__SLOT_STALLED)
- * with `needed` set; the host grows it between launches. Never truncates.
+ * moved more than skin / 2 since it was built, or its cell has changed. Nothing about a list's
+ * history reaches a force (list.h). A list that does not fit its range stalls its system
+ * (ATH__SLOT_STALLED) with `needed` set; the host grows it between launches. Never truncates.
  */
 #ifndef ATHANOR_NEIGHBORS_NEIGHBORS_H
 #define ATHANOR_NEIGHBORS_NEIGHBORS_H
@@ -15,10 +15,10 @@ typedef struct ath__neighbors ath__neighbors;
 
 typedef struct ath__neighbors_config {
     ath_device *device;
-    double cutoff;       /* angstrom, > 0 */
-    double skin;         /* angstrom, >= 0; 0 rebuilds whenever anything moved */
+    double cutoff;         /* angstrom, > 0 */
+    double skin;           /* angstrom, >= 0; 0 rebuilds whenever anything moved */
     int32_t all_pairs_max; /* systems for which ath__all_pairs_enough says yes get no list */
-    int32_t first_guess; /* entries per atom to reserve at first; 0: from the density */
+    int32_t first_guess;   /* entries per atom to reserve at first; 0: from the density */
 } ath__neighbors_config;
 
 typedef struct ath__neighbors_args {
@@ -33,26 +33,42 @@ typedef struct ath__neighbors_args {
 } ath__neighbors_args;
 ATH__CHECK_ARGS(NEIGHBORS_UPDATE, ath__neighbors_args, work_bytes);
 
+/* Bytes of work memory for systems of n atoms and m candidates (tree.h). With any less, also none,
+ * the kernel gives the same lists, slower. */
+enum { ATH__NEIGHBORS_IMAGES = 8192, ATH__NEIGHBORS_PAD = 16 };
+static inline size_t ath__neighbors_bytes(int32_t n, int64_t m)
+{
+    const size_t pad = ATH__NEIGHBORS_PAD;
+    const size_t atoms = ((size_t)n + pad - 1) / pad * pad + pad;
+    const size_t images = ATH__NEIGHBORS_IMAGES + pad + ((size_t)m + pad - 1) / pad * pad + pad;
+    return atoms * 2 * (3 * sizeof(float) + sizeof(int32_t)) +
+           images * (3 * sizeof(float) + sizeof(uint64_t));
+}
+
 ath_status ath__neighbors_create(ath_context *ctx, const ath__neighbors_config *config,
                                  ath__neighbors **out);
 void ath__neighbors_destroy(ath__neighbors **nl);
-/* Makes room for the batch as it is now: per-slot and per-row arrays for its capacity, a first guess
- * of entries for each occupied slot that has none. Invalidates the list of every slot that now holds
- * another system (compares uid and epoch). Call before a run and whenever systems came or went.
- * May allocate; synchronises. */
+/* Makes room for the batch as it is now: per-slot and per-row arrays for its capacity, a first
+ * guess of entries for each occupied slot that has none. Invalidates the list of every slot that
+ * now holds another system (compares uid and epoch). Call before a run and whenever systems came or
+ * went. May allocate; synchronises. */
 ath_status ath__neighbors_fit(ath__neighbors *nl, const ath_batch *batch);
 /* Bytes of work memory per stream for systems of at most max_atoms atoms. */
 size_t ath__neighbors_work(const ath__neighbors *nl, int32_t max_atoms);
-/* Enqueues check and rebuild for the listed slots. */
+/* Enqueues check and rebuild for the listed slots. d_work: ath__neighbors_work bytes for the
+ * largest system that was in the batch at the last fit, 64-aligned. May be called by several
+ * threads at once for different slots, each with its own stream and work memory. */
 ath_status ath__neighbors_update(ath__neighbors *nl, ath__stream *stream, const ath__view *view,
                                  const int32_t *d_slots, const int32_t *d_n_slots, void *d_work);
-/* Grows every list that overflowed (needed > room) and clears ATH__SLOT_STALLED of those slots; their
- * next update rebuilds. *n_grown is how many there were. May allocate; synchronises. */
+/* Grows every list that overflowed (needed > room) and clears ATH__SLOT_STALLED of those slots;
+ * their next update rebuilds. *n_grown is how many there were. Nothing has changed if there is no
+ * memory for them (ATH_E_NO_MEMORY). ATH_E_STATE unless fitted to this batch. May allocate;
+ * synchronises. */
 ath_status ath__neighbors_grow(ath__neighbors *nl, const ath_batch *batch, int32_t *n_grown);
 void ath__neighbors_view(const ath__neighbors *nl, ath__list_view *out);
 /* Marks every list invalid (tests: rebuild every step). */
 ath_status ath__neighbors_invalidate(ath__neighbors *nl);
-/* Number of builds since creation, summed over systems; reads the device. */
+/* Number of lists completed since creation, summed over systems; reads the device. */
 ath_status ath__neighbors_builds(ath__neighbors *nl, int64_t *out);
 
 #endif

@@ -1,0 +1,158 @@
+/* What the loop asks of every tile: the phases of a step, over the lists of slots that the books
+ * keep. Everything here enqueues launches and returns; on the host they have then happened.
+ */
+#include <time.h>
+
+#include "dynamics/phases.h"
+
+static int64_t phases_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static const int32_t *phases_slots(const ath__tile *tile, int32_t list)
+{
+    return tile->d_lists + (int64_t)list * tile->stride;
+}
+
+/* Length of a list, where the host can see it now; else "perhaps some". */
+static int32_t phases_count(const ath__job *job, const ath__tile *tile, int32_t list)
+{
+    return job->dyn->plan.device->immediate ? tile->d_counts[list] : 1;
+}
+
+ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath__tile *tile,
+                            ath__kernel kernel, int32_t list, int32_t mode)
+{
+    const ath__plan *plan = &job->dyn->plan;
+    const ath__stage_args args = {
+        .view = job->view,
+        .slots = list < 0 ? tile->d_slots : phases_slots(tile, list),
+        .n_slots = list < 0 ? tile->d_n_slots : tile->d_counts + list,
+        .stages = plan->d_stages,
+        .entry_rows = plan->d_entry_rows,
+        .lists = tile->d_lists,
+        .counts = tile->d_counts,
+        .steps = job->steps,
+        .mode = mode,
+        .n_parts = job->dyn->n_parts,
+        .plain_exit = job->dyn->fused ? -1 : job->dyn->exit_status,
+        .stride = tile->stride,
+        .n_system_state = plan->n_system_state,
+        .n_atom_state = plan->n_atom_state,
+        .n_entry = plan->n_entry,
+        .computed_all = (job->want & ATH__WANT_ENERGY) != 0,
+    };
+    return ath__launch(&member->stream, kernel, &args);
+}
+
+/* First or second half step of every part, over its own systems. */
+static ath_status phases_update(const ath__job *job, ath__member *member, const ath__tile *tile,
+                                bool post)
+{
+    const ath_dynamics *dyn = job->dyn;
+    for (int32_t p = 0; p < dyn->n_parts; p++) {
+        const ath_integrator *integrator = dyn->parts[p].integrator;
+        if (!integrator || !phases_count(job, tile, p) || (post && !integrator->ops->post_update)) {
+            continue;
+        }
+        const ath__update u = {
+            .stream = &member->stream,
+            .args = {.view = job->view,
+                     .slots = phases_slots(tile, p),
+                     .n_slots = tile->d_counts + p,
+                     .seed = dyn->parts[p].config.seed,
+                     .n_system_state = dyn->plan.n_system_state,
+                     .n_atom_state = dyn->plan.n_atom_state},
+        };
+        ATH__TRY(post ? integrator->ops->post_update(integrator->state, &u)
+                      : integrator->ops->pre_update(integrator->state, &u));
+    }
+    return ATH_OK;
+}
+
+/* One phase over one list of one tile. */
+static ath_status phases_one(const ath__job *job, ath__member *member, const ath__tile *tile,
+                             enum ath__phase phase, int32_t list)
+{
+    const ath_dynamics *dyn = job->dyn;
+    const int32_t *slots = phases_slots(tile, list), *n_slots = tile->d_counts + list;
+    switch (phase) {
+    case ATH__PHASE_PRE:
+        return phases_update(job, member, tile, false);
+    case ATH__PHASE_NEIGHBORS:
+        return dyn->plan.neighbors
+                   ? ath__neighbors_update(dyn->plan.neighbors, &member->stream, &job->view, slots,
+                                           n_slots, member->d_work)
+                   : ATH_OK;
+    case ATH__PHASE_COMPUTE: {
+        const ath__compute c = {
+            .stream = &member->stream,
+            .view = job->view,
+            .list = job->list,
+            .d_slots = slots,
+            .d_n_slots = n_slots,
+            .d_params = dyn->plan.d_params,
+            .d_work = member->d_work,
+            .work_bytes = member->work_bytes,
+            .want = job->want,
+        };
+        return dyn->model->ops->compute(dyn->model->state, &c);
+    }
+    case ATH__PHASE_POST:
+        return phases_update(job, member, tile, true);
+    default:
+        ATH__TRY(ath__phase_books(job, member, tile, ATH_K_ASSESS, list, job->assess));
+        return ath__phase_books(job, member, tile, ATH_K_SCHEDULE, -1, ATH__SCHEDULE_CHANGED);
+    }
+}
+
+ath_status ath__phases(const ath__job *job, ath__member *member, const ath__tile *tile,
+                       enum ath__phase from, enum ath__phase to)
+{
+    const int32_t active = job->dyn->n_parts + ATH__LIST_ACTIVE;
+    for (int32_t phase = (int32_t)from; phase <= (int32_t)to; phase++) {
+        const int64_t start = job->dyn->timing ? phases_now() : 0;
+        ATH__TRY(phases_one(job, member, tile, (enum ath__phase)phase, active));
+        if (job->dyn->timing) {
+            member->ticks[phase] += phases_now() - start;
+        }
+    }
+    return ATH_OK;
+}
+
+/* Entry actions, and first forces of newcomers. */
+ath_status ath__phase_admit(ath__job *job, ath__member *member, const ath__tile *tile,
+                            bool newcomers)
+{
+    const int32_t enter = job->dyn->n_parts + ATH__LIST_ENTER;
+    const int32_t fresh = job->dyn->n_parts + ATH__LIST_FRESH;
+    const bool now = job->dyn->plan.device->immediate;
+    do {
+        if (phases_count(job, tile, enter)) {
+            ATH__TRY(ath__phase_books(job, member, tile, ATH_K_ENTER, enter, 0));
+            ATH__TRY(
+                ath__phase_books(job, member, tile, ATH_K_SCHEDULE, -1, ATH__SCHEDULE_CHANGED));
+        }
+        if (newcomers && phases_count(job, tile, fresh)) {
+            ath__job prime = *job;
+            prime.assess = ATH__ASSESS_ENTRY;
+            ATH__TRY(phases_one(&prime, member, tile, ATH__PHASE_NEIGHBORS, fresh));
+            ATH__TRY(phases_one(&prime, member, tile, ATH__PHASE_COMPUTE, fresh));
+            ATH__TRY(phases_one(&prime, member, tile, ATH__PHASE_ASSESS, fresh));
+        }
+    } while (now && (tile->d_counts[enter] || tile->d_counts[fresh]));
+    return ATH_OK;
+}
+
+void ath__phase_tally(const ath__job *job, ath__member *member, const ath__tile *tile)
+{
+    const int32_t active = job->dyn->n_parts + ATH__LIST_ACTIVE, n = tile->d_counts[active];
+    const int32_t *slots = phases_slots(tile, active);
+    member->system_steps += n;
+    for (int32_t i = 0; i < n; i++) {
+        member->atom_steps += job->view.n_atoms[slots[i]];
+    }
+}

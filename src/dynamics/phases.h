@@ -1,0 +1,33 @@
+/* One pass of a dynamics over its tiles, and the phases that it is made of. Private to
+ * src/dynamics. */
+#ifndef ATHANOR_DYNAMICS_PHASES_H
+#define ATHANOR_DYNAMICS_PHASES_H
+
+#include "dynamics/dynamics_private.h"
+
+/* What all members of the team are to do in one region. */
+typedef struct ath__job {
+    ath_dynamics *dyn;
+    ath__view view;
+    ath__list_view list;
+    int64_t steps;            /* of the span */
+    int32_t schedule;         /* enum ath__schedule_mode to begin with */
+    enum ath__phase from, to; /* of a segment */
+    int32_t assess;           /* enum ath__assess_mode */
+    unsigned want;
+} ath__job;
+
+/* Launches one of the kernels enter, assess, schedule on a list of the tile (list < 0: on all
+ * slots). */
+ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath__tile *tile,
+                            ath__kernel kernel, int32_t list, int32_t mode);
+/* The phases from .. to over the active systems of a tile; none if from > to. */
+ath_status ath__phases(const ath__job *job, ath__member *member, const ath__tile *tile,
+                       enum ath__phase from, enum ath__phase to);
+/* Entry actions, and first forces of newcomers if `newcomers` is set. */
+ath_status ath__phase_admit(ath__job *job, ath__member *member, const ath__tile *tile,
+                            bool newcomers);
+/* Counts the steps that the active systems are about to make (host). */
+void ath__phase_tally(const ath__job *job, ath__member *member, const ath__tile *tile);
+
+#endif

@@ -1,0 +1,92 @@
+/* Stages of systems: what a part of a dynamics asks of a system, and the records its kernels share
+ * with the host. Private; shared by .c and .cu files.
+ *
+ * Three kernels keep the books on the device, per tile:
+ *
+ *   enter     fills integrator state and velocities of systems that are new to their stage
+ *   assess    counts steps, finds fmax and non-finite forces, moves systems on, gives reasons
+ *   schedule  rewrites the tile's lists of slots: one per part, the active, the entering, the fresh
+ */
+#ifndef ATHANOR_DYNAMICS_STAGE_H
+#define ATHANOR_DYNAMICS_STAGE_H
+
+#include "data/view.h"
+
+typedef struct ath__stage_params {
+    double fmax;        /* criterion, eV/angstrom; < 0: not assessed */
+    double max_force;   /* quarantine limit, eV/angstrom; <= 0: none */
+    double temperature; /* K, of the entry action */
+    int64_t budget;     /* steps per system; < 0: none */
+    int64_t seed;
+    int32_t next;       /* status of a system that leaves */
+    int32_t last;       /* 1: who leaves has finished */
+    int32_t velocities; /* ath_velocities */
+    int32_t stop_at_limit;
+    int32_t assess_on_entry;
+    int32_t padding;
+} ath__stage_params;
+
+/* Lists of a tile: [n_parts] of the parts, then these. */
+enum { ATH__LIST_ACTIVE, ATH__LIST_ENTER, ATH__LIST_FRESH, ATH__N_LISTS };
+/* Counters of a tile, after the n_parts + ATH__N_LISTS list lengths. */
+enum {
+    ATH__COUNT_CHANGED,   /* 1: the lists must be rewritten */
+    ATH__COUNT_STALLED,   /* systems stalled since the host last looked */
+    ATH__COUNT_CONVERGED, /* systems that met their criterion since the host last looked */
+    ATH__COUNT_LEFT,      /* systems that stopped for any reason since the host last looked */
+    ATH__N_COUNTS
+};
+
+enum ath__schedule_mode {
+    ATH__SCHEDULE_CHANGED, /* rewrite only if something changed */
+    ATH__SCHEDULE_REWRITE,
+    ATH__SCHEDULE_BEGIN,  /* begin a span: target = age + steps, rewrite */
+    ATH__SCHEDULE_ADOPT,  /* first sight of this batch: every system is new to its stage */
+    ATH__SCHEDULE_RESUME, /* active: those that were stalled inside a step */
+    ATH__SCHEDULE_STALE,  /* active: every system whose energy is stale, finished ones included */
+    ATH__SCHEDULE_LEFT,   /* active: finished systems whose energy is stale */
+    ATH__SCHEDULE_ALL     /* active: every system of the tile */
+};
+
+enum ath__assess_mode {
+    ATH__ASSESS_STEP,  /* a step has been made */
+    ATH__ASSESS_ENTRY, /* forces of newcomers are there */
+    ATH__ASSESS_FLAGS  /* only the flags of freshly computed systems */
+};
+
+typedef struct ath__stage_args {
+    ath__view view;
+    const int32_t *slots; /* the systems to act on; for schedule: all of the tile */
+    int32_t *n_slots;
+    const ath__stage_params *stages; /* [n_parts] */
+    const double *entry_rows;        /* [n_parts][n_entry] */
+    int32_t *lists;                  /* [n_parts + ATH__N_LISTS][stride] */
+    int32_t *counts;                 /* [n_parts + ATH__N_LISTS + ATH__N_COUNTS] */
+    int64_t steps;                   /* of the span; first scalar */
+    int32_t mode;
+    int32_t n_parts;
+    int32_t plain_exit; /* >= 0: plain dynamics, active below this status; < 0: fused */
+    int32_t stride;
+    int32_t n_system_state, n_atom_state; /* strides of the state rows, in cells */
+    int32_t n_entry;                      /* cells filled on entry; the rest are zeroed */
+    int32_t computed_all;                 /* 1: energy and stress were computed with the forces */
+} ath__stage_args;
+
+ATH__CHECK_ARGS(ENTER, ath__stage_args, steps);
+ATH__CHECK_ARGS(ASSESS, ath__stage_args, steps);
+ATH__CHECK_ARGS(SCHEDULE, ath__stage_args, steps);
+
+/* Part that moves a system of this status, or -1. */
+#ifdef __CUDACC__
+__host__ __device__
+#endif
+    static inline int32_t
+    ath__part_of(int32_t status, int32_t n_parts, int32_t plain_exit)
+{
+    if (plain_exit >= 0) {
+        return status < plain_exit ? 0 : -1;
+    }
+    return status >= 0 && status < n_parts ? status : -1;
+}
+
+#endif

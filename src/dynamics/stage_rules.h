@@ -1,0 +1,214 @@
+/* The rules by which systems move through stages, for the kernels of stage.h. Private; shared by .c
+ * and .cu files, so that host and device keep the same books.
+ */
+#ifndef ATHANOR_DYNAMICS_STAGE_RULES_H
+#define ATHANOR_DYNAMICS_STAGE_RULES_H
+
+#include <math.h>
+#include <stdbool.h>
+
+#include <athanor/dynamics.h>
+
+#include "dynamics/stage.h"
+#include "dynamics/velocities.h"
+
+/* Adds to a counter of the tile, which many threads of a device may do at once. */
+ATH__FN void ath__stage_count(int32_t *counter, int32_t n)
+{
+#ifdef __CUDA_ARCH__
+    atomicAdd(counter, n);
+#else
+    *counter += n;
+#endif
+}
+
+ATH__FN void ath__stage_changed(const ath__stage_args *a)
+{
+    a->counts[a->n_parts + ATH__N_LISTS + ATH__COUNT_CHANGED] = 1; /* all who write, write 1 */
+}
+
+/* Takes a system out of its stage: on to the next one, or out for good with this reason. */
+ATH__FN void ath__stage_leave(const ath__stage_args *a, int32_t slot, const ath__stage_params *p,
+                              int32_t reason, bool for_good)
+{
+    const ath__view *v = &a->view;
+    int32_t *counters = a->counts + a->n_parts + ATH__N_LISTS;
+    ath__stage_changed(a);
+    if (p->last || for_good) {
+        v->status[slot] = a->plain_exit >= 0 ? a->plain_exit : a->n_parts;
+        v->reason[slot] = reason;
+        ath__stage_count(&counters[ATH__COUNT_LEFT], 1);
+        return;
+    }
+    v->status[slot] = p->next;
+    v->converged[slot] = 0;
+    v->flags[slot] |= ATH__SLOT_ENTER;
+}
+
+/* Assesses one system after a step (or on entry). f2: largest |F|^2 of a free atom, infinity if any
+ * force is not finite. */
+ATH__FN void ath__stage_assess(const ath__stage_args *a, int32_t slot, double f2, int32_t mode)
+{
+    const ath__view *v = &a->view;
+    const int32_t part = ath__part_of(v->status[slot], a->n_parts, a->plain_exit);
+    int32_t *counters = a->counts + a->n_parts + ATH__N_LISTS;
+    if (part < 0) {
+        return;
+    }
+    const ath__stage_params *p = &a->stages[part];
+    v->fmax[slot] = sqrt(f2);
+    if (mode == ATH__ASSESS_STEP) {
+        v->stage_steps[slot]++;
+        v->age[slot]++;
+        if (v->age[slot] >= v->target[slot]) {
+            ath__stage_changed(a);
+        }
+    }
+    if (v->reason[slot] != ATH_REASON_NONE || !(f2 < (double)INFINITY)) {
+        const int32_t reason =
+            v->reason[slot] != ATH_REASON_NONE ? v->reason[slot] : ATH_REASON_NON_FINITE;
+        ath__stage_leave(a, slot, p, reason, true);
+        return;
+    }
+    if (p->max_force > 0.0 && v->fmax[slot] > p->max_force) {
+        ath__stage_leave(a, slot, p, ATH_REASON_MAX_FORCE, true);
+        return;
+    }
+    if (p->fmax >= 0.0 && (mode == ATH__ASSESS_STEP || p->assess_on_entry)) {
+        v->converged[slot] = v->fmax[slot] <= p->fmax;
+        if (v->converged[slot]) {
+            ath__stage_count(&counters[ATH__COUNT_CONVERGED], 1);
+            ath__stage_leave(a, slot, p, ATH_REASON_CONVERGED, false);
+            return;
+        }
+    }
+    if (p->budget >= 0 && v->stage_steps[slot] >= p->budget) {
+        const bool limit = p->fmax >= 0.0;
+        ath__stage_leave(a, slot, p, limit ? ATH_REASON_STEP_LIMIT : ATH_REASON_BUDGET,
+                         limit && p->stop_at_limit);
+    }
+}
+
+/* The entry action of a stage on the velocities. */
+ATH__FN void ath__stage_velocities(const ath__view *v, int32_t slot, const ath__stage_params *p)
+{
+    const int64_t first = v->first[slot], n = 3 * (int64_t)v->n_atoms[slot];
+    double *velocities = v->velocities + 3 * first;
+    bool thermal = p->velocities == ATH_VELOCITIES_THERMAL;
+    if (p->velocities == ATH_VELOCITIES_MISSING) {
+        thermal = true;
+        for (int64_t k = 0; k < n; k++) {
+            thermal = thermal && velocities[k] == 0.0;
+        }
+    }
+    if (p->velocities == ATH_VELOCITIES_ZERO) {
+        for (int64_t k = 0; k < n; k++) {
+            velocities[k] = 0.0;
+        }
+    }
+    if (thermal) {
+        ath__thermal t;
+        t.velocities = velocities;
+        t.masses = v->masses + first;
+        t.fixed = v->flags[slot] & ATH__SLOT_HAS_FIXED ? v->fixed + 3 * first : NULL;
+        t.n = v->n_atoms[slot];
+        t.uid = v->uid + 2 * (int64_t)slot;
+        t.seed = p->seed;
+        t.temperature = p->temperature;
+        t.remove_momentum = 1;
+        t.exact = 1;
+        v->dof[slot] = ath__thermal_velocities(&t);
+    }
+}
+
+/* Whether a slot belongs to the active list of this mode. */
+ATH__FN bool ath__stage_is_active(const ath__stage_args *a, int32_t slot)
+{
+    const ath__view *v = &a->view;
+    const int32_t flags = v->flags[slot];
+    switch (a->mode) {
+    case ATH__SCHEDULE_ALL:
+        return true;
+    case ATH__SCHEDULE_STALE:
+        return (flags & ATH__SLOT_STALE) != 0;
+    case ATH__SCHEDULE_LEFT:
+        return (flags & ATH__SLOT_STALE) != 0 &&
+               ath__part_of(v->status[slot], a->n_parts, a->plain_exit) < 0;
+    default:
+        break;
+    }
+    if ((flags & (ATH__SLOT_STALLED | ATH__SLOT_FRESH | ATH__SLOT_ENTER)) ||
+        v->reason[slot] != ATH_REASON_NONE ||
+        ath__part_of(v->status[slot], a->n_parts, a->plain_exit) < 0) {
+        return false;
+    }
+    if (a->mode == ATH__SCHEDULE_RESUME) {
+        return (flags & ATH__SLOT_RESUME) != 0;
+    }
+    return !(flags & ATH__SLOT_RESUME) && v->age[slot] < v->target[slot];
+}
+
+/* Integrator state of a system that enters a stage: cells from the entry row, the rest zero. */
+ATH__FN void ath__stage_fill_state(const ath__stage_args *a, int32_t slot, int32_t part)
+{
+    const ath__view *v = &a->view;
+    for (int32_t k = 0; k < a->n_system_state; k++) {
+        v->system_state[(int64_t)slot * a->n_system_state + k] =
+            k < a->n_entry ? a->entry_rows[(int64_t)part * a->n_entry + k] : 0.0;
+    }
+    for (int64_t k = 0; k < (int64_t)v->n_atoms[slot] * a->n_atom_state; k++) {
+        v->atom_state[v->first[slot] * a->n_atom_state + k] = 0.0;
+    }
+}
+
+/* What schedule does to a system before it looks where it belongs; returns its part, or -1. */
+ATH__FN int32_t ath__stage_prepare(const ath__stage_args *a, int32_t slot)
+{
+    const ath__view *v = &a->view;
+    const int32_t part = ath__part_of(v->status[slot], a->n_parts, a->plain_exit);
+    if (a->mode == ATH__SCHEDULE_BEGIN) {
+        v->target[slot] = v->age[slot] > INT64_MAX - a->steps ? INT64_MAX : v->age[slot] + a->steps;
+    }
+    if (a->mode == ATH__SCHEDULE_ADOPT) {
+        v->flags[slot] |= ATH__SLOT_ENTER;
+        v->reason[slot] = part >= 0 ? (int32_t)ATH_REASON_NONE : v->reason[slot];
+    }
+    return part;
+}
+
+/* The lists besides that of its part that a system belongs to: bit k for list k of ATH__LIST_... */
+ATH__FN unsigned ath__stage_lists(const ath__stage_args *a, int32_t slot, int32_t part)
+{
+    const ath__view *v = &a->view;
+    const int32_t flags = v->flags[slot];
+    unsigned lists = ath__stage_is_active(a, slot) ? 1u << ATH__LIST_ACTIVE : 0u;
+    if (part >= 0 && v->reason[slot] == ATH_REASON_NONE && !(flags & ATH__SLOT_STALLED)) {
+        lists |= flags & ATH__SLOT_ENTER ? 1u << ATH__LIST_ENTER : 0u;
+        lists |= flags & ATH__SLOT_FRESH ? 1u << ATH__LIST_FRESH : 0u;
+    }
+    return lists;
+}
+
+/* After a phase of computation: flags of a system that took part; false if it is stalled. */
+ATH__FN bool ath__stage_computed(const ath__stage_args *a, int32_t slot)
+{
+    const ath__view *v = &a->view;
+    int32_t *counters = a->counts + a->n_parts + ATH__N_LISTS;
+    const int32_t flags = v->flags[slot];
+    if (flags & ATH__SLOT_STALLED) {
+        if (a->mode == ATH__ASSESS_STEP) {
+            v->flags[slot] = flags | ATH__SLOT_RESUME;
+        }
+        ath__stage_changed(a);
+        ath__stage_count(&counters[ATH__COUNT_STALLED], 1);
+        return false;
+    }
+    if (flags & (ATH__SLOT_FRESH | ATH__SLOT_RESUME)) {
+        ath__stage_changed(a);
+    }
+    v->flags[slot] = flags & ~(ATH__SLOT_FRESH | ATH__SLOT_RESUME |
+                               (a->computed_all ? (int32_t)ATH__SLOT_STALE : 0));
+    return true;
+}
+
+#endif

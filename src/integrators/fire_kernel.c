@@ -1,0 +1,149 @@
+/* fire_kernel.c - host kernel of FIRE (fire.h): one pass for the sums, one for the atoms. */
+#include "integrators/fire.h"
+#include "integrators/rows.h"
+
+enum { FIRE_WIDTH = 8, FIRE_PARTS = FIRE_WIDTH / ATH__LANES }; /* virtual width of the sums */
+
+/* Eight lanes of each sum, as machine vectors. */
+typedef struct fire_sum3 {
+    ath__lanes vf[FIRE_PARTS], vv[FIRE_PARTS], ff[FIRE_PARTS];
+} fire_sum3;
+
+static inline double fire_fold(const ath__lanes lanes[FIRE_PARTS])
+{
+    double s[FIRE_WIDTH];
+    __builtin_memcpy(s, lanes, sizeof s);
+    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+}
+
+static inline void fire_add(fire_sum3 *sum, const double v[FIRE_WIDTH], const double f[FIRE_WIDTH])
+{
+    for (int i = 0; i < FIRE_PARTS; i++) {
+        ath__lanes a, b;
+        __builtin_memcpy(&a, v + i * ATH__LANES, sizeof a);
+        __builtin_memcpy(&b, f + i * ATH__LANES, sizeof b);
+        sum->vf[i] += a * b;
+        sum->vv[i] += a * a;
+        sum->ff[i] += b * b;
+    }
+}
+
+/* The same with 0 in the lanes from n on and in those of fixed components (fixed may be NULL). */
+static inline void fire_add_some(fire_sum3 *sum, const double v[FIRE_WIDTH],
+                                 const double f[FIRE_WIDTH], const uint8_t *fixed, int64_t n)
+{
+    double a[FIRE_WIDTH], b[FIRE_WIDTH];
+    ATH__LANE_LOOP
+    for (int k = 0; k < FIRE_WIDTH; k++) {
+        int counts = (k < n) & !(fixed && fixed[k]);
+        a[k] = ath__select(counts, v[k], 0.0);
+        b[k] = ath__select(counts, f[k], 0.0);
+    }
+    fire_add(sum, a, b);
+}
+
+/* Sums of n <= 3 * ATH__FIRE_BLOCK components; the last eight may reach into the padding. */
+static inline void fire_add_block(ath__fire_sums *total, const double *v, const double *f,
+                                  const uint8_t *fixed, int64_t n)
+{
+    fire_sum3 sum = {{{0}}, {{0}}, {{0}}};
+    int64_t k = 0;
+    for (; !fixed && k + FIRE_WIDTH <= n; k += FIRE_WIDTH) {
+        fire_add(&sum, v + k, f + k);
+    }
+    for (; k < n; k += FIRE_WIDTH) {
+        fire_add_some(&sum, v + k, f + k, fixed ? fixed + k : NULL, n - k);
+    }
+    total->vf += fire_fold(sum.vf);
+    total->vv += fire_fold(sum.vv);
+    total->ff += fire_fold(sum.ff);
+}
+
+static inline ath__fire_sums fire_sums(const ath__rows *rows)
+{
+    const int64_t block = 3 * ATH__FIRE_BLOCK, n = 3 * rows->n;
+    ath__fire_sums total = {0.0, 0.0, 0.0};
+    for (int64_t k = 0; k < n; k += block) {
+        fire_add_block(&total, rows->velocities + k, rows->forces + k,
+                       rows->fixed ? rows->fixed + k : NULL, n - k < block ? n - k : block);
+    }
+    return total;
+}
+
+typedef struct fire_work {
+    ath__fire_mix mix;
+    double max_step;
+} fire_work;
+
+/* Shortens the displacements that are too long. Where no component exceeds max_step / sqrt(3), and
+ * a little less to cover rounding, none is. */
+static inline void fire_clamp(double d[ATH__ROWS3], double max_step)
+{
+    const double harmless = 0.577 * max_step, limit = max_step * max_step;
+    uint64_t any = 0;
+    ATH__LANE_LOOP
+    for (int k = 0; k < ATH__ROWS3; k++) {
+        any |= 0 - (uint64_t)(ath__abs(d[k]) > harmless);
+    }
+    if (!any) {
+        return;
+    }
+    double factor[ATH__ROWS], spread[ATH__ROWS3];
+    ATH__LANE_LOOP
+    for (int i = 0; i < ATH__ROWS; i++) {
+        double square =
+            d[3 * i] * d[3 * i] + d[3 * i + 1] * d[3 * i + 1] + d[3 * i + 2] * d[3 * i + 2];
+        factor[i] = ath__select(square > limit, ath__fire_shorten(square, max_step), 1.0);
+    }
+    ath__rows_spread(factor, spread);
+    ATH__LANE_LOOP
+    for (int k = 0; k < ATH__ROWS3; k++) {
+        d[k] *= spread[k];
+    }
+}
+
+ATH__INLINED void fire_update(ath__rows at, double *positions, double *velocities, void *parameters)
+{
+    const fire_work *work = parameters;
+    double r[ATH__ROWS3], v[ATH__ROWS3], w[ATH__ROWS3], d[ATH__ROWS3];
+    ath__rows_inverse_masses(at.masses, w);
+    ATH__LANE_LOOP
+    for (int k = 0; k < ATH__ROWS3; k++) {
+        v[k] = ath__fire_velocity(&work->mix, at.velocities[k], at.forces[k], w[k]);
+    }
+    if (at.fixed) {
+        ATH__LANE_LOOP
+        for (int k = 0; k < ATH__ROWS3; k++) {
+            v[k] = at.fixed[k] ? 0.0 : v[k];
+        }
+    }
+    ATH__LANE_LOOP
+    for (int k = 0; k < ATH__ROWS3; k++) {
+        d[k] = work->mix.d0 * v[k];
+    }
+    fire_clamp(d, work->max_step);
+    ATH__LANE_LOOP
+    for (int k = 0; k < ATH__ROWS3; k++) {
+        r[k] = at.positions[k] + d[k];
+    }
+    ath__rows_store(&at, r, v, positions, velocities);
+}
+
+void ATH__HOST_KERNEL(fire_pre)(const void *args)
+{
+    const ath__fire_args *a = args;
+    const ath__update_args *u = &a->update;
+    for (int32_t i = 0; i < *u->n_slots; i++) {
+        int32_t slot = u->slots[i];
+        if (u->view.flags[slot] & ATH__PRE_SKIPS) {
+            continue;
+        }
+        ath__rows rows = ath__rows_of(&u->view, slot);
+        fire_work work;
+        work.max_step = a->parameters.max_step;
+        work.mix = ath__fire_control(&a->parameters, fire_sums(&rows),
+                                     u->view.system_state + (int64_t)slot * u->n_system_state);
+        ath__rows_each(&rows, fire_update, 1, &work);
+        u->view.flags[slot] |= ATH__SLOT_STALE;
+    }
+}

@@ -1,0 +1,54 @@
+/* nve.c - the integrator "nve": velocity Verlet at constant energy (nve.h). Table and launches. */
+#include <athanor/units.h>
+
+#include "integrators/integrator.h"
+#include "integrators/nve.h"
+
+ATH__CHECK_ARGS(NVE_PRE, ath__update_args, seed);
+ATH__CHECK_ARGS(NVE_POST, ath__update_args, seed);
+
+typedef struct nve_state {
+    double timestep; /* fs */
+} nve_state;
+
+static const ath_option nve_options[] = {
+    {.name = "timestep",
+     .type = ATH_OPTION_REAL,
+     .unit = "fs",
+     .fallback = "1",
+     .min = 1e-6,
+     .max = 1e3,
+     .help = "time step",
+     .offset = offsetof(nve_state, timestep)},
+    {0},
+};
+
+static const ath__state_info nve_states[] = {
+    {.name = "dt", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1, .scale = 1.0 / ATH_FS_PER_TIME},
+    {0},
+};
+
+static ath_status nve_pre_update(const void *state, const ath__update *u)
+{
+    (void)state;
+    return ath__launch(u->stream, ATH_K_NVE_PRE, &u->args);
+}
+
+static ath_status nve_post_update(const void *state, const ath__update *u)
+{
+    (void)state;
+    return ath__launch(u->stream, ATH_K_NVE_POST, &u->args);
+}
+
+const ath__integrator_ops ath__integrator_nve = {
+    .abi = ATH_ABI,
+    .name = "nve",
+    .state_size = sizeof(nve_state),
+    .options = nve_options,
+    .help = "molecular dynamics at constant energy: velocity Verlet",
+    .states = nve_states,
+    .needs = (const ath_field_id[]){ATH_FIELD_FORCES, -1},
+    .provides = (const ath_field_id[]){ATH_FIELD_POSITIONS, ATH_FIELD_VELOCITIES, -1},
+    .pre_update = nve_pre_update,
+    .post_update = nve_post_update,
+};

@@ -1,0 +1,65 @@
+/* nve_kernel.c - host kernels of velocity Verlet (nve.h): the first and the second half of a step,
+ * eight atoms at a time (rows.h). The second half is also that of Langevin dynamics.
+ */
+#include "integrators/integrator.h"
+#include "integrators/nve.h"
+#include "integrators/rows.h"
+
+/* First half: parameters is dt. */
+ATH__INLINED void nve_pre_rows(ath__rows at, double *positions, double *velocities,
+                               void *parameters)
+{
+    const double dt = *(const double *)parameters;
+    _Alignas(64) double r[ATH__ROWS3], v[ATH__ROWS3], w[ATH__ROWS3];
+    ath__rows_inverse_masses(at.masses, w);
+    ATH__LANE_LOOP
+    for (int k = 0; k < ATH__ROWS3; k++) {
+        v[k] = ath__kick(at.velocities[k], at.forces[k], w[k], 0.5 * dt);
+        r[k] = ath__drift(at.positions[k], v[k], dt);
+    }
+    ath__rows_store(&at, r, v, positions, velocities);
+}
+
+/* Second half: parameters is dt. */
+ATH__INLINED void nve_post_rows(ath__rows at, double *positions, double *velocities,
+                                void *parameters)
+{
+    const double dt = *(const double *)parameters;
+    _Alignas(64) double v[ATH__ROWS3], w[ATH__ROWS3];
+    (void)positions;
+    ath__rows_inverse_masses(at.masses, w);
+    ATH__LANE_LOOP
+    for (int k = 0; k < ATH__ROWS3; k++) {
+        v[k] = ath__kick(at.velocities[k], at.forces[k], w[k], 0.5 * dt);
+    }
+    ath__rows_store(&at, NULL, v, NULL, velocities);
+}
+
+void ATH__HOST_KERNEL(nve_pre)(const void *args)
+{
+    const ath__update_args *a = args;
+    for (int32_t i = 0; i < *a->n_slots; i++) {
+        int32_t slot = a->slots[i];
+        if (a->view.flags[slot] & ATH__PRE_SKIPS) {
+            continue;
+        }
+        double dt = a->view.system_state[(int64_t)slot * a->n_system_state + ATH__NVE_DT];
+        ath__rows rows = ath__rows_of(&a->view, slot);
+        ath__rows_each(&rows, nve_pre_rows, 1, &dt);
+        a->view.flags[slot] |= ATH__SLOT_STALE;
+    }
+}
+
+void ATH__HOST_KERNEL(nve_post)(const void *args)
+{
+    const ath__update_args *a = args;
+    for (int32_t i = 0; i < *a->n_slots; i++) {
+        int32_t slot = a->slots[i];
+        if (a->view.flags[slot] & ATH__POST_SKIPS) {
+            continue;
+        }
+        double dt = a->view.system_state[(int64_t)slot * a->n_system_state + ATH__NVE_DT];
+        ath__rows rows = ath__rows_of(&a->view, slot);
+        ath__rows_each(&rows, nve_post_rows, 0, &dt);
+    }
+}

@@ -1,0 +1,279 @@
+/* FIRE against trajectories of an independent script (fire_reference.py) over 200 steps, against
+ * worked numbers, and at the edges of its rules.
+ */
+#include "integrators/rig.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void lennard_jones(int32_t n, const double *r, double *f, const void *arg)
+{
+    const double epsilon = 0.0104, sigma = 3.4;
+    (void)arg;
+    memset(f, 0, 3 * (size_t)n * sizeof *f);
+    for (int32_t i = 0; i < n; i++) {
+        for (int32_t j = 0; j < i; j++) {
+            double d[3], d2 = 0.0;
+            for (int k = 0; k < 3; k++) {
+                d[k] = r[3 * i + k] - r[3 * j + k];
+                d2 += d[k] * d[k];
+            }
+            const double s2 = sigma * sigma / d2, s6 = s2 * s2 * s2;
+            for (int k = 0; k < 3; k++) {
+                const double g = 24 * epsilon * (2 * s6 * s6 - s6) / d2 * d[k];
+                f[3 * i + k] += g;
+                f[3 * j + k] -= g;
+            }
+        }
+    }
+}
+
+/* ---- the reference file ---- */
+
+enum { MAX_ATOMS = 16 };
+
+typedef struct reference {
+    FILE *file;
+    char name[32], options[256];
+    int n;
+    double m[MAX_ATOMS], r[3 * MAX_ATOMS];
+    uint8_t fixed[3 * MAX_ATOMS];
+} reference;
+
+/* Reads the head of the next system; false at the end. */
+static bool reference_next(reference *ref)
+{
+    if (fscanf(ref->file, " system %31s %d %255s", ref->name, &ref->n, ref->options) != 3) {
+        return false;
+    }
+    assert_true(ref->n > 0 && ref->n <= MAX_ATOMS);
+    for (int i = 0; i < ref->n; i++) {
+        int c[3];
+        double *r = ref->r + 3 * i;
+        assert_int_equal(fscanf(ref->file, "%lf %lf %lf %lf %d %d %d", &ref->m[i], &r[0], &r[1],
+                                &r[2], &c[0], &c[1], &c[2]),
+                         7);
+        for (int k = 0; k < 3; k++) {
+            ref->fixed[3 * i + k] = c[k] != 0;
+        }
+    }
+    return true;
+}
+
+/* Compares the rig with the block "after K ..." that was just begun. */
+static void reference_compare(const reference *ref, const test_rig *rig, double tolerance)
+{
+    double r[3 * MAX_ATOMS], v[3 * MAX_ATOMS], cells[8], dt, alpha, n;
+    assert_int_equal(fscanf(ref->file, "%lf %lf %lf", &dt, &alpha, &n), 3);
+    rig_read(rig, ATH_FIELD_POSITIONS, 0, r);
+    rig_read(rig, ATH_FIELD_VELOCITIES, 0, v);
+    rig_cells(rig, 0, cells);
+    assert_true(fabs(cells[0] - dt) < tolerance * dt);
+    assert_true(fabs(cells[1] - alpha) < tolerance);
+    assert_true(cells[2] == n);
+    for (int k = 0; k < 3 * ref->n; k += 3) {
+        double x[3], s[3];
+        assert_int_equal(
+            fscanf(ref->file, "%lf %lf %lf %lf %lf %lf", &x[0], &x[1], &x[2], &s[0], &s[1], &s[2]),
+            6);
+        for (int c = 0; c < 3; c++) {
+            assert_true(fabs(r[k + c] - x[c]) < tolerance);
+            assert_true(fabs(v[k + c] - s[c]) < tolerance);
+        }
+    }
+}
+
+static int reference_run(const char *device, reference *ref)
+{
+    char text[300];
+    int steps = 0, blocks = 0, next;
+    const rig_force force = strcmp(ref->name, "cluster") ? rig_wells : lennard_jones;
+    test_rig rig;
+    snprintf(text, sizeof text, "fire:%s", ref->options);
+    rig_open(&rig, device, text);
+    rig_add_atoms(&rig, ref->n, ref->r, NULL, ref->m);
+    rig_write(&rig, ATH_FIELD_FIXED, 0, ref->fixed);
+    rig_enter(&rig);
+    rig_forces(&rig, force, NULL);
+    while (fscanf(ref->file, " after %d", &next) == 1) {
+        rig_steps(&rig, next - steps, force, NULL);
+        steps = next;
+        reference_compare(ref, &rig, 1e-12);
+        blocks++;
+    }
+    assert_int_equal(steps, 200);
+    rig_close(&rig);
+    return blocks;
+}
+
+static void test_reference(void **state)
+{
+    (void)state;
+    for (int d = 0; d < 2; d++) {
+        reference ref = {.file =
+                             fopen(ATH_SOURCE_DIR "/tests/integrators/fire_reference.txt", "r")};
+        int systems = 0;
+        assert_non_null(ref.file);
+        while (reference_next(&ref)) {
+            assert_true(reference_run(d ? "mock" : "host", &ref) >= 13);
+            systems++;
+        }
+        assert_int_equal(systems, 2);
+        fclose(ref.file);
+    }
+}
+
+/* ---- worked numbers: one atom of mass 2 in F = -r from (1, 0.5, 0), dt 0.1 of the internal unit
+ * ---- */
+
+static void unit_spring(int32_t n, const double *r, double *f, const void *arg)
+{
+    (void)arg;
+    for (int32_t k = 0; k < 3 * n; k++) {
+        f[k] = -r[k];
+    }
+}
+
+static void test_worked(void **state)
+{
+    (void)state;
+    static const struct {
+        int step;
+        double x, v, dt, alpha, n;
+    } rows[] = {
+        {1, 0.995, -0.05, 0.05, 0.1, 0},
+        {2, 0.99125625, -0.074875, 0.05, 0.1, 1},
+        {6, 0.963960527678104, -0.173130112013855, 0.055, 0.099, 5},
+        {10, 0.900391225339992, -0.2934600623526, 0.0805255, 0.09509900499, 9},
+        {30, -0.0771358210386990, 0.0635365458099591, 0.168187498733140, 0.0970299, 7},
+    };
+    const double start[] = {1.0, 0.5, 0.0}, mass = 2.0;
+    int steps = 0;
+    test_rig rig;
+    rig_open(&rig, "host", "fire:dt=1.0180505710759414");
+    rig_add_atoms(&rig, 1, start, NULL, &mass);
+    rig_enter(&rig);
+    rig_forces(&rig, unit_spring, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double r[3], v[3], cells[8];
+        rig_steps(&rig, rows[i].step - steps, unit_spring, NULL);
+        steps = rows[i].step;
+        rig_read(&rig, ATH_FIELD_POSITIONS, 0, r);
+        rig_read(&rig, ATH_FIELD_VELOCITIES, 0, v);
+        rig_cells(&rig, 0, cells);
+        assert_true(fabs(r[0] - rows[i].x) < 1e-14);
+        assert_true(fabs(r[1] - 0.5 * rows[i].x) < 1e-14);
+        assert_true(r[2] == 0.0);
+        assert_true(fabs(v[0] - rows[i].v) < 1e-14);
+        assert_true(fabs(cells[0] - rows[i].dt) < 1e-14);
+        assert_true(fabs(cells[1] - rows[i].alpha) < 1e-14);
+        assert_true(cells[2] == rows[i].n);
+    }
+    rig_close(&rig);
+}
+
+/* ---- edges ---- */
+
+/* No step is longer than max_step, in any direction, and those that are shorter are not touched. */
+static void test_clamp(void **state)
+{
+    (void)state;
+    enum { N = 20 };
+    double r0[3 * N], r[3 * N], v[3 * N], m[N];
+    uint64_t random = 31;
+    for (int k = 0; k < 3 * N; k++) {
+        r0[k] = (k / 3 % 2 ? 30.0 : 0.01) * (rig_random(&random) - 0.5);
+        m[k / 3] = 1.0;
+    }
+    test_rig rig;
+    rig_open(&rig, "host", "fire:dt=1.0180505710759414,max_step=0.05");
+    rig_add_atoms(&rig, N, r0, NULL, m);
+    rig_enter(&rig);
+    rig_forces(&rig, unit_spring, NULL);
+    rig_half(&rig, false, (int32_t[]){0}, 1);
+    rig_read(&rig, ATH_FIELD_POSITIONS, 0, r);
+    rig_read(&rig, ATH_FIELD_VELOCITIES, 0, v);
+    int clamped = 0, untouched = 0;
+    for (int i = 0; i < N; i++) {
+        double d2 = 0.0, free2 = 0.0, along = 0.0;
+        for (int k = 3 * i; k < 3 * i + 3; k++) {
+            const double d = r[k] - r0[k], free = 0.1 * 0.1 * -r0[k];
+            d2 += d * d;
+            free2 += free * free;
+            along += d * free;
+            assert_true(fabs(v[k] - 0.1 * -r0[k]) < 1e-14); /* velocities are not clamped */
+        }
+        if (free2 > 0.05 * 0.05) {
+            assert_true(fabs(sqrt(d2) - 0.05) < 1e-14);
+            assert_true(fabs(along - sqrt(d2 * free2)) < 1e-14);
+            clamped++;
+        } else {
+            assert_true(fabs(along - free2) < 1e-14 && fabs(d2 - free2) < 1e-14);
+            untouched++;
+        }
+    }
+    assert_true(clamped >= 5 && untouched >= 10);
+    rig_close(&rig);
+}
+
+/* Rest without forces: only the time step shrinks, to its least value. */
+static void test_rest(void **state)
+{
+    (void)state;
+    const double r0[] = {1, 2, 3}, m = 1.0;
+    double r[3], f[3] = {0}, cells[8];
+    test_rig rig;
+    rig_open(&rig, "host", "fire:dt=2,dt_min=0.5");
+    rig_add_atoms(&rig, 1, r0, NULL, &m);
+    rig_enter(&rig);
+    rig_write(&rig, ATH_FIELD_FORCES, 0, f);
+    const double fs[] = {1.0, 0.5, 0.5};
+    for (int i = 0; i < 3; i++) {
+        rig_half(&rig, false, (int32_t[]){0}, 1);
+        rig_read(&rig, ATH_FIELD_POSITIONS, 0, r);
+        rig_cells(&rig, 0, cells);
+        assert_memory_equal(r, r0, sizeof r);
+        assert_true(fabs(cells[0] * 10.180505710759414 - fs[i]) < 1e-14);
+        assert_true(cells[2] == 0.0);
+    }
+    rig_close(&rig);
+}
+
+/* A large system relaxes: blocks of the sums add up. */
+static void test_relaxes(void **state)
+{
+    (void)state;
+    const rig_spec large = {1000, 5, 6, 1};
+    static double f[3000];
+    static uint8_t fixed[3000];
+    test_rig rig;
+    rig_open(&rig, "host", "fire:dt=5");
+    rig_add(&rig, &large, 1);
+    rig_enter(&rig);
+    rig_forces(&rig, rig_wells, NULL);
+    rig_steps(&rig, 1500, rig_wells, NULL);
+    rig_read(&rig, ATH_FIELD_FORCES, 0, f);
+    rig_read(&rig, ATH_FIELD_FIXED, 0, fixed);
+    int n = 0;
+    for (int k = 0; k < 3000; k++) {
+        const bool massless = k / 3 == 5;
+        if (!fixed[k] && !massless) {
+            assert_true(fabs(f[k]) < 1e-3);
+            n++;
+        }
+    }
+    assert_true(n > 1900);
+    rig_close(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reference), cmocka_unit_test(test_worked),
+        cmocka_unit_test(test_clamp),     cmocka_unit_test(test_rest),
+        cmocka_unit_test(test_relaxes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
