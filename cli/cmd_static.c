@@ -1,0 +1,30 @@
+/* athanor static: energies, forces and stresses of the structures as they are. */
+#include "run.h"
+
+static int static_run(cli *c, const cli_settings *s)
+{
+    cli_run_plan plan = {
+        .command = &cli_command_static,
+        .config = ath_dynamics_defaults(),
+        .what = ATH_EXTXYZ_FORCES | ATH_EXTXYZ_FIXED | ATH_EXTXYZ_VELOCITIES,
+        .sparse_velocities = true,
+        .table = true,
+    };
+    plan.config.n_steps = 0;
+    return cli_run(c, s, &plan);
+}
+
+const cli_command cli_command_static = {
+    .name = "static",
+    .bit = CLI_STATIC,
+    .operands = "IN...",
+    .summary = "energies, forces and stresses of structures as they are",
+    .about = "Computes every structure once and prints a table: energy, largest force, pressure. "
+             "IN is any\n"
+             "number of extended XYZ files, patterns ('runs/*.xyz'), '-' for standard input, or "
+             "slices of a\n"
+             "file (a.xyz@0:10). The table is aligned on a terminal, else separated by tabs. With "
+             "--out the\n"
+             "structures with forces and stresses are written to DIR/final.extxyz, too.",
+    .run = static_run,
+};

@@ -1,0 +1,399 @@
+#!/bin/sh
+# The program as people run it: what it prints, what it writes, and how it exits.
+# usage: test_cli.sh GROUP PROGRAM EXAMPLES REFERENCE_DATA TEST_DIR
+set -u
+group=$1
+athanor=$2
+examples=$3
+reference=$4
+here=$5
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+faults=0
+checks=0
+unset NO_COLOR
+TERM=dumb
+export TERM
+
+bad()
+{
+    echo "FAILED: $*"
+    [ ! -s err ] || sed 's/^/    stderr: /' err | head -5
+    faults=$((faults + 1))
+}
+
+# expect CODE ARGUMENTS...: runs the program; output in `out` and `err`. Messages are lines "athanor: ...".
+expect()
+{
+    want=$1
+    shift
+    checks=$((checks + 1))
+    "$athanor" "$@" >out 2>err </dev/null
+    got=$?
+    [ "$got" -eq "$want" ] || bad "exit code $got instead of $want: athanor $*"
+    if [ "$want" -ge 64 ] && ! grep -q '^athanor: ' err; then
+        bad "no message: athanor $*"
+    fi
+}
+
+# same WHAT IS WANTED: both texts are equal.
+same()
+{
+    checks=$((checks + 1))
+    [ "$2" = "$3" ] || bad "$1: '$2' instead of '$3'"
+}
+
+# says PATTERN FILE: the file has a line like this.
+says()
+{
+    checks=$((checks + 1))
+    grep -q -e "$1" "$2" || bad "no '$1' in $2: $(head -3 "$2")"
+}
+
+# column NAME FILE: a column of a results.csv without quotes.
+column()
+{
+    awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) k = i; next }
+                          { printf "%s%s", sep, $k; sep = " " }' "$2"
+}
+
+# names FILE: name= of each frame.
+names()
+{
+    sed -n 's/.*[ ]name=\([^ ]*\).*/\1/p' "$1" | tr '\n' ' ' | sed 's/ $//'
+}
+
+group_usage()
+{
+    expect 64
+    expect 0 --help
+    says 'usage: athanor COMMAND' out
+    expect 0 --version
+    says '^athanor [0-9]*\.[0-9]*\.[0-9]*$' out
+    expect 64 rleax
+    for command in relax md static info; do
+        expect 0 $command --help
+        says "usage: athanor $command" out
+        says '--verbose' out
+        expect 0 $command --version
+        expect 64 $command --no-such-option
+    done
+    expect 0 relax --help
+    for word in model fmax steps every out overwrite strict seed threads device max-systems max-atoms; do
+        says "--$word" out
+    done
+    expect 64 relax
+    expect 64 relax "$examples/bulk.extxyz"
+    says 'needs --out' err
+    expect 64 relax --stepz 4 x
+    says "did you mean 'steps'" err
+    expect 64 relax x --out d --steps many
+    expect 64 relax x --out d --steps 1.5
+    expect 64 relax x --out d --steps -1
+    expect 64 relax x --out d --fmax 0
+    expect 64 relax x --out d --fmax nan
+    expect 64 relax x --out d --max-systems 0
+    expect 64 relax x --out d --quiet=1
+    expect 64 relax x --out
+    says 'needs a value' err
+    expect 64 relax "$examples/bulk.extxyz" --out ''
+    expect 64 relax x --timestep 1
+    expect 64 md x --out d --velocities sometimes
+    expect 64 md x --out d --timestep 0
+    expect 64 relax x -Z
+    same 'nothing was made' "$(ls | tr '\n' ' ')" 'err out '
+}
+
+group_exits()
+{
+    cp "$here/bad.xyz" .
+    expect 0 relax bad.xyz@0 --out ok
+    expect 3 relax bad.xyz@0 --steps 1 --out limit
+    same 'state at the limit' "$(column state limit/results.csv)" step_limit
+    expect 3 relax bad.xyz --out some
+    expect 65 relax bad.xyz --model emp --out d
+    says "did you mean 'emt'" err
+    expect 65 relax bad.xyz --model emt:colour=red --out d
+    expect 65 relax bad.xyz --model 'lj:sigma=-1' --out d
+    expect 65 relax bad.xyz --strict --out strict
+    expect 65 relax bad.xyz@3 --strict --out strict_failed
+    expect 65 relax bad.xyz@1 --out all_rejected
+    same 'rejected' "$(column state all_rejected/results.csv)" rejected
+    : >empty.xyz
+    expect 65 relax empty.xyz --out empty
+    expect 66 relax no.xyz --out d
+    expect 66 relax bad.xyz no.xyz --out d
+    expect 66 relax 'no*.xyz' --out d
+    expect 66 relax . --out d
+    expect 66 relax bad.xyz@99 --out beyond
+    expect 64 relax bad.xyz@0 --device cuda:77 --out d
+    expect 64 relax bad.xyz@0 --device toaster --out d
+    expect 64 relax bad.xyz@::0 --out d
+    [ ! -e d ] || bad 'a directory was made for a job that could not begin'
+    expect 73 relax bad.xyz --out ok
+    says 'overwrite' err
+    expect 73 relax bad.xyz --out bad.xyz
+    expect 73 relax bad.xyz --out bad.xyz/d
+    expect 73 relax bad.xyz --out no/such/d
+    expect 73 relax bad.xyz --out /proc/athanor
+    touch ok/notes.txt
+    expect 73 relax bad.xyz@0 --out ok --overwrite
+    [ -f ok/final.extxyz ] || bad 'a refused --overwrite has removed something'
+    rm ok/notes.txt
+    expect 0 relax bad.xyz@5 --out ok --overwrite
+    same 'replaced' "$(names ok/final.extxyz)" good2
+    expect 0 relax bad.xyz@0 --out ok/// --overwrite
+    same 'replaced' "$(names ok/final.extxyz)" good1
+    # a full disk: files may not grow beyond 4 KiB, or the device is always full
+    (trap '' XFSZ 2>/dev/null; ulimit -f 8; "$athanor" relax "$examples/bulk.extxyz" --out full -q 2>err)
+    same 'exit code with a full disk' $? 74
+    says "^athanor: cannot write" err
+    if [ -c /dev/full ]; then
+        "$athanor" static bad.xyz@0 >/dev/full 2>err
+        same 'exit code with a full standard output' $? 74
+    fi
+    "$athanor" md "$examples/slabs.extxyz" --steps 1e9 --every 0 --out long -q 2>err &
+    pid=$!
+    sleep 1
+    kill -TERM $pid
+    wait $pid
+    same 'exit code after a signal' $? 75
+    same 'unfinished structures' "$(wc -l <long/results.csv)" 1
+    same 'left beside the outputs' "$(ls | grep -c -E '\.(new|old)\.')" 0
+}
+
+group_input()
+{
+    cp "$here/bad.xyz" .
+    cp "$examples/clusters.extxyz" c.xyz
+    expect 3 relax bad.xyz --out some
+    same 'states' "$(column state some/results.csv)" \
+        'finished rejected rejected quarantined finished finished'
+    same 'frames' "$(column frame some/results.csv)" '0 1 2 3 4 5'
+    same 'reasons' "$(column reason some/results.csv)" \
+        'converged bad_input bad_input non_finite converged converged'
+    same 'final' "$(names some/final.extxyz)" 'good1 same five good2'
+    says 'note="two words"' some/final.extxyz
+    says ' level=7 ' some/final.extxyz
+    says '^athanor: warning: bad.xyz frame 1 rejected' err
+    says 'bad.xyz:8:8' err
+    expect 3 relax bad.xyz --out small --max-atoms 4
+    same 'too large' "$(column reason small/results.csv)" \
+        'converged bad_input bad_input non_finite too_large converged'
+    expect 0 relax c.xyz@1:3 c.xyz@-1 c.xyz@::3 --out slices --steps 1000
+    same 'slices' "$(names slices/final.extxyz)" \
+        "$(names c.xyz | awk '{ print $2, $3, $4, $1, $4 }')"
+    same 'the same structure twice has two identities' \
+        "$(column uid slices/results.csv | tr ' ' '\n' | sort -u | wc -l)" 5
+    expect 0 relax './[c]*.xyz@0' --out quoted --steps 1000
+    same 'quoted pattern' "$(names quoted/final.extxyz)" "$(names c.xyz | awk '{ print $1 }')"
+    "$athanor" relax - --steps 1000 --out stdin -q <c.xyz
+    same 'standard input' $? 0
+    same 'standard input' "$(names stdin/final.extxyz)" "$(names c.xyz)"
+    cp c.xyz odd@name.xyz
+    cp c.xyz 'a file.xyz'
+    cp c.xyz 'comma,quote".xyz'
+    expect 0 relax odd@name.xyz@0 'a file.xyz@0' 'comma,quote".xyz@0' --out odd --steps 1000
+    same 'odd names' "$(wc -l <odd/results.csv)" 4
+    says '"comma,quote"".xyz"' odd/results.csv
+    awk '{ printf "%s\r\n", $0 }' c.xyz >crlf.xyz
+    expect 0 relax crlf.xyz --out crlf --steps 1000
+    same 'CRLF' "$(sed 1d crlf/final.extxyz | cksum)" "$(sed 1d stdin/final.extxyz | cksum)"
+}
+
+group_output()
+{
+    expect 0 relax "$examples"/*.extxyz --fmax 0.02 --out r --every 50
+    same 'files' "$(ls r | tr '\n' ' ')" 'final.extxyz job.json results.csv run.log traj.extxyz '
+    same 'header' "$(head -1 r/results.csv)" \
+        'uid,file,frame,name,n_atoms,stage,state,reason,steps,energy,fmax,max_stress'
+    same 'order' "$(names r/final.extxyz)" "$(cat "$examples"/*.extxyz >all; names all)"
+    same 'order of rows' "$(column name r/results.csv)" "$(names all)"
+    same 'rows' "$(grep -c ',relax,finished,converged,' r/results.csv)" "$(grep -c Properties all)"
+    same 'columns' "$(grep -c 'Properties=species:S:1:pos:R:3:forces:R:3' r/final.extxyz)" 16
+    same 'keys' "$(grep -c -E 'energy=.* converged=T reason=converged steps=[0-9]+ fmax=[-0-9.e]+ model=emt model_hash=[0-9a-f]{32} program=athanor-[0-9.]+$' r/final.extxyz)" 16
+    says '"command": "relax"' r/job.json
+    says '"fmax": 0.02' r/job.json
+    says '"model_hash": "[0-9a-f]*"' r/job.json
+    says 'converged  *16' r/run.log
+    says 'exit code 0' r/run.log
+    says 'converged  *16' out
+    says 'throughput' out
+    says 'time per phase' out
+    says 'peak memory' out
+    same 'steps of the first frame' "$(sed -n 2p r/traj.extxyz | sed 's/.*step=//')" 0
+    if command -v python3 >/dev/null; then
+        python3 -c 'import json, sys; json.load(open("r/job.json"))' || bad 'job.json is not JSON'
+    fi
+    if grep -E -i "$(hostname)|/tmp|$(date +%Y-)" r/final.extxyz r/traj.extxyz >bits; then
+        bad "time or place in exported records: $(head -1 bits)"
+    fi
+    # fmax of results.csv and that of the written forces agree
+    awk 'function end() { if (n) print sqrt(most) }
+         NF == 1 { end(); n = $1; most = 0; next } /Properties/ { next }
+         { f = $5 * $5 + $6 * $6 + $7 * $7; if (f > most) most = f } END { end() }' r/final.extxyz >fmax
+    column fmax r/results.csv | tr ' ' '\n' >fmax_csv
+    paste fmax fmax_csv | awk '{ d = $1 - $2; if (d > 1e-5 || d < -1e-5) exit 1 }' ||
+        bad 'fmax does not belong to the forces'
+    expect 0 relax "$examples"/*.extxyz --out q -q
+    same 'quiet' "$(cat out err)" ''
+    # again from what was written: nothing is left to do, keys are replaced and not repeated
+    expect 0 relax r/final.extxyz --fmax 0.02 --out again
+    same 'steps' "$(column steps again/results.csv | tr -d ' ')" 0000000000000000
+    same 'energies' "$(column energy again/results.csv)" "$(column energy r/results.csv)"
+    same 'one reason in each frame' "$(grep -o ' reason=' again/final.extxyz | wc -l)" 16
+    same 'one energy in each frame' "$(grep -o ' energy=' again/final.extxyz | wc -l)" 16
+}
+
+# Bits of the results do not depend on threads or on how much is in the batch.
+group_order()
+{
+    set -- "$examples"/*.extxyz
+    if [ -f "$reference/structures/emt_1000.extxyz" ]; then
+        set -- "$@" "$reference/structures/emt_1000.extxyz@0:60"
+    else
+        echo "no reference structures in $reference: examples only"
+    fi
+    for run in '1 1000' '2 1000' '3 1000' '1 7' '2 7' '3 7' '2 1'; do
+        for command in relax md; do
+            options=
+            [ $command = relax ] || options='--every 20'
+            # shellcheck disable=SC2086
+            "$athanor" $command "$@" --steps 60 $options --out "$command" -q --overwrite \
+                --threads "${run% *}" --max-systems "${run#* }" 2>err
+            code=$?
+            [ $code -eq 0 ] || [ $code -eq 3 ] || bad "exit code $code of $command, $run"
+            sums="$(cksum <$command/final.extxyz) $(cksum <$command/results.csv)"
+            if [ "$run" = '1 1000' ]; then
+                eval "first_$command=\$sums"
+            fi
+            eval "same \"bits of $command, threads and max-systems $run\" \"\$sums\" \"\$first_$command\""
+        done
+    done
+    set -- --max-atoms 300
+    "$athanor" relax "$examples"/*.extxyz --steps 60 --out a -q
+    "$athanor" relax "$examples"/*.extxyz --steps 60 --out b -q --max-atoms 300
+    same 'bits with --max-atoms' "$(cksum <b/final.extxyz)" "$(cksum <a/final.extxyz)"
+}
+
+# 1000 structures: all of them accounted for, within bounded memory.
+group_resources()
+{
+    data=$reference/structures/emt_1000.extxyz
+    if [ ! -f "$data" ]; then
+        echo "SKIPPED: no reference structures in $reference"
+        exit 77
+    fi
+    "$athanor" relax "$data" --fmax 0.05 --out r --max-systems 100 >out 2>err
+    code=$?
+    [ $code -eq 0 ] || [ $code -eq 3 ] || bad "exit code $code"
+    same 'rows' "$(($(wc -l <r/results.csv) - 1))" 1000
+    same 'structures' "$(grep -c Properties r/final.extxyz)" 1000
+    same 'order' "$(names r/final.extxyz | cksum)" "$(names "$data" | cksum)"
+    same 'identities' "$(column uid r/results.csv | tr ' ' '\n' | sort -u | wc -l)" 1000
+    n=$(awk '$1 == "converged" || ($1 == "step" && $2 == "limit") || $1 == "failed" ||
+             $1 == "rejected" { for (i = 2; i <= NF; i++) if ($i ~ /^[0-9]+$/) { n += $i; break } }
+             END { print n }' out)
+    same 'n_in = converged + step limit + failed + rejected' "$n" 1000
+    same 'failed' "$(grep -c quarantined r/results.csv)" 0
+}
+
+group_md()
+{
+    cp "$examples/clusters.extxyz" c.xyz
+    cp "$examples/slabs.extxyz" s.xyz
+    # every own step that is a multiple of --every, whoever shares the batch and whenever one enters it
+    for most in 1000 2 1; do
+        expect 0 md s.xyz c.xyz --steps 201 --every 100 --max-systems $most --out traj_$most
+        sed -n 's/.*name=\([^ ]*\) .*uid=.* step=\([0-9]*\).*/\1 \2/p' traj_$most/traj.extxyz |
+            sort >steps_$most
+        same "frames with --max-systems $most" "$(wc -l <steps_$most)" 28
+        same "steps with --max-systems $most" "$(cksum <steps_$most)" "$(cksum <steps_1000)"
+    done
+    same 'state' "$(column reason traj_1/results.csv)" \
+        'budget budget budget budget budget budget budget'
+    expect 0 md c.xyz --steps 10 --every 0 --out none
+    [ ! -e none/traj.extxyz ] || bad 'a trajectory that was not asked for'
+    expect 0 md c.xyz --steps 10 --seed 1 --out seed1
+    expect 0 md c.xyz --steps 10 --seed 2 --out seed2
+    checks=$((checks + 1))
+    cmp -s seed1/final.extxyz seed2/final.extxyz && bad 'the seed changes nothing'
+    # a continued run draws no velocities; `new` does; `keep` leaves atoms without any at rest
+    expect 0 md seed1/final.extxyz --steps 0 --out kept
+    same 'velocities are kept' "$(grep -v = kept/final.extxyz | cut -d' ' -f5-7 | cksum)" \
+        "$(grep -v = seed1/final.extxyz | cut -d' ' -f5-7 | cksum)"
+    expect 0 md seed1/final.extxyz --steps 0 --velocities new --out drawn
+    checks=$((checks + 1))
+    [ "$(grep -v = drawn/final.extxyz | cut -d' ' -f5-7 | cksum)" != \
+        "$(grep -v = seed1/final.extxyz | cut -d' ' -f5-7 | cksum)" ] || bad '--velocities new draws none'
+    expect 0 md c.xyz --steps 0 --velocities keep --out rest
+    same 'at rest' "$(grep -v -E '=|^[0-9]' rest/final.extxyz |
+        awk '$5 != 0 || $6 != 0 || $7 != 0 { n++ } END { print n + 0 }')" 0
+}
+
+group_static()
+{
+    expect 0 static "$examples"/*.extxyz
+    same 'rows' "$(wc -l <out)" 17
+    same 'head' "$(head -1 out)" \
+        "$(printf 'structure\tatoms\tenergy[eV]\tfmax[eV/A]\tpressure[GPa]\tstate')"
+    same 'order' "$(sed 1d out | cut -f1 | tr '\n' ' ')" \
+        "$(cat "$examples"/*.extxyz >all; names all) "
+    same 'no pressure without three periodic directions' "$(awk -F'\t' '$5 == "-"' out | wc -l)" 7
+    says 'finished  *16' err
+    expect 0 static "$examples"/*.extxyz --out s
+    same 'structures' "$(grep -c 'reason=budget steps=0' s/final.extxyz)" 16
+    same 'positions are as they were' \
+        "$(grep -v -E '=|^[0-9]' s/final.extxyz | awk '{ printf "%s %.6f %.6f %.6f\n", $1, $2, $3, $4 }' | cksum)" \
+        "$(cat all | grep -v -E '=|^[0-9]' | awk '{ printf "%s %.6f %.6f %.6f\n", $1, $2, $3, $4 }' | cksum)"
+    says 'max_stress' s/results.csv
+    cp "$here/bad.xyz" .
+    expect 3 static bad.xyz
+    says "$(printf '^bad.xyz@2\t')" out
+}
+
+group_info()
+{
+    expect 0 info
+    says '^athanor [0-9.]* (ABI [0-9]*)$' out
+    says '^  emt ' out
+    says '^  fire ' out
+    says '^  host ' out
+    expect 0 info --models
+    says '^  lj ' out
+    says '^    sigma=' out
+    expect 0 info --integrators
+    says '^    timestep=' out
+    expect 0 info --devices
+    says '^  mock ' out
+    expect 0 info "$examples"/*.extxyz
+    says '^structures   16$' out
+    says '9 in 3 directions, 3 in 2, 0 in 1, 4 in none' out
+    expect 3 info "$here/bad.xyz"
+    says '^structures   5 and 1 that cannot be read' out
+    expect 65 info "$here/bad.xyz" --strict
+    expect 66 info no.xyz
+}
+
+# What ASE reads from the outputs, against ASE's own potential.
+group_ase()
+{
+    python=
+    for candidate in python3 /usr/bin/python3; do
+        "$candidate" -c 'import ase.calculators.emt' 2>/dev/null && python=$candidate && break
+    done
+    if [ -z "$python" ]; then
+        echo "SKIPPED: ASE is not installed (python3-ase)"
+        exit 77
+    fi
+    expect 0 relax "$examples"/*.extxyz --fmax 0.02 --out relax
+    expect 0 md "$examples"/*.extxyz --steps 100 --every 10 --temp 300 --out md
+    expect 0 static "$examples"/*.extxyz --out static
+    "$python" "$here/ase_check.py" "$examples" relax md static || bad 'ASE does not agree'
+    checks=$((checks + 1))
+}
+
+"group_$group"
+echo "$group: $checks checks, $faults failed"
+[ "$checks" -gt 0 ] && [ "$faults" -eq 0 ]

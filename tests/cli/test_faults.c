@@ -1,0 +1,451 @@
+/* The program with failing memory and files: `athanor relax` runs as a function on a host whose
+ * n-th allocation or n-th i/o call fails, for every n, once and from then on. After each run
+ *
+ *   - every block of memory and every file is given back,
+ *   - the exit code is one that is laid down, and if it says that all is well, the outputs have the
+ * same bytes as without a failure,
+ *   - no result is there twice, and every result that is there has the bytes that it should have.
+ *
+ * Interrupted calls and short transfers must not be noticed at all. Allocations of the C library
+ * (stdio, glob) are not made to fail.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* What goes wrong: nothing, one call, all calls from one on, one call that is interrupted, every
+ * transfer short. */
+enum fault_mode { FAULT_NONE, FAULT_ONCE, FAULT_FOR_EVER, FAULT_INTERRUPT, FAULT_SHORT };
+
+typedef struct fault_rig {
+    enum fault_mode memory, io;
+    int64_t at;                /* number of the call that fails, from 1 */
+    int64_t n_memory, n_io;    /* calls so far */
+    int64_t n_blocks, n_files; /* alive */
+    int error;                 /* of a failing i/o call, errno value */
+    char folder[64];           /* where the test works */
+} fault_rig;
+
+static bool fault_due(enum fault_mode mode, int64_t call, int64_t at)
+{
+    return (mode == FAULT_ONCE && call == at) || (mode == FAULT_FOR_EVER && call >= at) ||
+           (mode == FAULT_INTERRUPT && call == at);
+}
+
+static void *fault_resize(void *user, void *block, size_t old_bytes, size_t new_bytes)
+{
+    fault_rig *rig = user;
+    void *new = NULL;
+    if (new_bytes == 0) {
+        rig->n_blocks -= block != NULL;
+        free(block);
+        return NULL;
+    }
+    rig->n_memory++;
+    if (fault_due(rig->memory, rig->n_memory, rig->at)) {
+        return NULL;
+    }
+    new = aligned_alloc(64, (new_bytes + 63) / 64 * 64);
+    if (new &&block) {
+        memcpy(new, block, old_bytes < new_bytes ? old_bytes : new_bytes);
+        free(block);
+    }
+    rig->n_blocks += new && !block;
+    return new;
+}
+
+/* 0, or the error of a call that is to fail. */
+static int fault_io(fault_rig *rig)
+{
+    rig->n_io++;
+    if (!fault_due(rig->io, rig->n_io, rig->at)) {
+        return 0;
+    }
+    return rig->io == FAULT_INTERRUPT ? -EINTR : -rig->error;
+}
+
+static int fault_open(void *user, const char *path, int flags, int mode)
+{
+    fault_rig *rig = user;
+    const int error = fault_io(rig);
+    const int fd = error ? error : open(path, flags, mode);
+    if (error) {
+        return error;
+    }
+    rig->n_files += fd >= 0;
+    return fd < 0 ? -errno : fd;
+}
+
+static int64_t fault_read(void *user, int fd, void *buffer, size_t bytes)
+{
+    fault_rig *rig = user;
+    const int error = fault_io(rig);
+    if (error) {
+        return error;
+    }
+    const ssize_t n = read(fd, buffer, rig->io == FAULT_SHORT && bytes > 7 ? 7 : bytes);
+    return n < 0 ? -errno : n;
+}
+
+static int64_t fault_write(void *user, int fd, const void *buffer, size_t bytes)
+{
+    fault_rig *rig = user;
+    const int error = fault_io(rig);
+    if (error) {
+        return error;
+    }
+    const ssize_t n = write(fd, buffer, rig->io == FAULT_SHORT && bytes > 11 ? 11 : bytes);
+    return n < 0 ? -errno : n;
+}
+
+static int fault_sync(void *user, int fd)
+{
+    (void)fd; /* nothing here outlives the machine */
+    return fault_io(user);
+}
+
+/* A close that fails has closed nevertheless, as on Linux. */
+static int fault_close(void *user, int fd)
+{
+    fault_rig *rig = user;
+    const int error = fault_io(rig);
+    rig->n_files--;
+    return close(fd) < 0 ? -errno : error;
+}
+
+static int fault_rename(void *user, const char *from, const char *to)
+{
+    const int error = fault_io(user);
+    return error ? error : rename(from, to) < 0 ? -errno : 0;
+}
+
+static int fault_unlink(void *user, const char *path)
+{
+    const int error = fault_io(user);
+    return error ? error : unlink(path) < 0 ? -errno : 0;
+}
+
+static int fault_mkdir(void *user, const char *path, int mode)
+{
+    const int error = fault_io(user);
+    return error ? error : mkdir(path, (mode_t)mode) < 0 ? -errno : 0;
+}
+
+static int fault_sync_directory(void *user, const char *path)
+{
+    (void)path;
+    return fault_io(user);
+}
+
+/* Seven small structures, one of them malformed, one unknown to the model, one that fails. */
+static const char fault_input[] =
+    "2\nProperties=species:S:1:pos:R:3 name=a\nCu 0 0 0\nCu 2.5 0 0\n"
+    "2\nProperties=species:S:1:pos:R:3 name=b\nCu 0 0 0\nCu x 0 0\n"
+    "1\nLattice=\"0 1.9 1.9 1.9 0 1.9 1.9 1.9 0\" Properties=species:S:1:pos:R:3 name=c\nAl 0 0 0\n"
+    "1\nProperties=species:S:1:pos:R:3 name=d\nFe 0 0 0\n"
+    "2\nProperties=species:S:1:pos:R:3 name=e\nCu 0 0 0\nCu 0 0 0\n"
+    "3\nProperties=species:S:1:pos:R:3 name=f note=\"two words\"\nAg 0 0 0\nAg 3 0 0\nPd 0 3 0\n"
+    "2\nProperties=species:S:1:pos:R:3 name=g\nAu 0 0 0\nNi 2.4 0 0.1\n";
+enum { FAULT_FRAMES = 5, FAULT_ROWS = 7 };
+
+static void fault_path(const fault_rig *rig, const char *name, char out[160])
+{
+    snprintf(out, 160, "%s/%s", rig->folder, name);
+}
+
+/* Contents of a file, NUL-terminated; NULL if there is none. */
+static char *fault_slurp(const fault_rig *rig, const char *name)
+{
+    char path[160];
+    fault_path(rig, name, path);
+    FILE *f = fopen(path, "rb");
+    if (!f) {
+        return NULL;
+    }
+    char *text = calloc(1, 1 << 16);
+    assert_non_null(text);
+    const size_t n = fread(text, 1, (1 << 16) - 1, f);
+    assert_true(n < (1 << 16) - 1);
+    fclose(f);
+    return text;
+}
+
+/* Removes the output and whatever a failed run has left beside it. */
+static void fault_clean(const fault_rig *rig)
+{
+    char command[256];
+    snprintf(command, sizeof command, "rm -rf '%s'/out*", rig->folder);
+    assert_int_equal(system(command), 0);
+}
+
+static int fault_run(fault_rig *rig)
+{
+    char in[160], out[160];
+    fault_path(rig, "in.xyz", in);
+    fault_path(rig, "out", out);
+    char *argv[] = {"athanor", "relax",   in,  "--out", out, "--max-systems",
+                    "2",       "--steps", "6", "-j",    "1", "--every",
+                    "4",       NULL};
+    rig->n_memory = rig->n_io = 0;
+    FILE *null = fopen("/dev/null", "w");
+    assert_non_null(null);
+    const cli_host host = {
+        .context = {.size = sizeof host.context,
+                    .allocator = {fault_resize, rig},
+                    .io = {.size = sizeof host.context.io,
+                           .user = rig,
+                           .open = fault_open,
+                           .read = fault_read,
+                           .write = fault_write,
+                           .sync = fault_sync,
+                           .close = fault_close,
+                           .rename = fault_rename,
+                           .unlink = fault_unlink,
+                           .mkdir = fault_mkdir,
+                           .sync_directory = fault_sync_directory}},
+        .out = null,
+        .err = null,
+    };
+    const int code = cli_main((int)(sizeof argv / sizeof *argv) - 1, argv, &host);
+    fclose(null);
+    return code;
+}
+
+/* The outputs of a run without any failure. */
+static char *fault_final, *fault_rows, *fault_traj;
+
+static int fault_count(const char *text, const char *pattern)
+{
+    int n = 0;
+    for (; text && (text = strstr(text, pattern)) != NULL; text++) {
+        n++;
+    }
+    return n;
+}
+
+/* Every whole frame of this file is one of the frames that should be there, and stands there once.
+ * A file may end within a frame: that is what a failed write leaves. */
+static void fault_check_frames(const char *text)
+{
+    static const char *const names[] = {" name=a ", " name=c ", " name=e ", " name=f ", " name=g "};
+    for (int i = 0; text && i < FAULT_FRAMES; i++) {
+        const char *here = strstr(text, names[i]), *there = strstr(fault_final, names[i]);
+        assert_non_null(there);
+        assert_true(fault_count(text, names[i]) <= 1);
+        const char *end = here ? strchr(here, '\n') : NULL;
+        if (end) {
+            assert_memory_equal(here, there, (size_t)(end - here));
+        }
+    }
+}
+
+/* What holds after every run. Returns whether the program says that all is well. */
+static bool fault_check(const fault_rig *rig, int code, int64_t at)
+{
+    static const int codes[] = {CLI_PARTIAL,       CLI_DATA, CLI_NO_INPUT, CLI_INTERNAL,
+                                CLI_CANNOT_CREATE, CLI_IO,   CLI_USAGE};
+    bool known = false;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        known = known || code == codes[i];
+    }
+    if (!known || rig->n_blocks || rig->n_files) {
+        print_error("call %lld: exit code %d, %lld blocks and %lld files left\n", (long long)at,
+                    code, (long long)rig->n_blocks, (long long)rig->n_files);
+    }
+    assert_true(known);
+    assert_int_equal(rig->n_blocks, 0);
+    assert_int_equal(rig->n_files, 0);
+    char *final = fault_slurp(rig, "out/final.extxyz");
+    char *rows = fault_slurp(rig, "out/results.csv");
+    char *rest = fault_slurp(rig, "out/unsorted.extxyz");
+    fault_check_frames(final);
+    fault_check_frames(rest);
+    if (final && rows) { /* what was acknowledged is there */
+        assert_int_equal(fault_count(final, "Properties="),
+                         fault_count(rows, ",relax,finished,") +
+                             fault_count(rows, ",relax,quarantined,") +
+                             fault_count(rows, ",relax,step_limit,"));
+    }
+    if (code == CLI_PARTIAL) {
+        assert_non_null(final);
+        assert_non_null(rows);
+        assert_string_equal(final, fault_final);
+        assert_string_equal(rows, fault_rows);
+    }
+    free(final);
+    free(rows);
+    free(rest);
+    return code == CLI_PARTIAL;
+}
+
+/* Fails call after call until a run has fewer calls than that. */
+static void fault_sweep(fault_rig *rig, int64_t n_calls, int64_t *n_survived)
+{
+    *n_survived = 0;
+    for (int64_t at = 1; at <= n_calls; at++) {
+        rig->at = at;
+        fault_clean(rig);
+        const int code = fault_run(rig);
+        *n_survived += fault_check(rig, code, at);
+    }
+    fault_clean(rig);
+}
+
+static void test_nothing_fails(void **state)
+{
+    fault_rig *rig = *state;
+    assert_int_equal(fault_count(fault_final, "Properties="), FAULT_FRAMES);
+    assert_int_equal(fault_count(fault_rows, "\n"), FAULT_ROWS + 1);
+    assert_int_equal(fault_count(fault_rows, ",rejected,"), 2);
+    assert_int_equal(fault_count(fault_rows, ",quarantined,"), 1);
+    assert_true(rig->n_memory > 50);
+    assert_true(rig->n_io > 20);
+    print_message("%lld allocations, %lld i/o calls\n", (long long)rig->n_memory,
+                  (long long)rig->n_io);
+}
+
+static void test_memory_once(void **state)
+{
+    fault_rig rig = *(fault_rig *)*state;
+    int64_t n_survived = 0;
+    const int64_t n = rig.n_memory;
+    rig.memory = FAULT_ONCE;
+    fault_sweep(&rig, n, &n_survived);
+    print_message("%lld of %lld runs went on\n", (long long)n_survived, (long long)n);
+    assert_true(n_survived < n / 2);
+}
+
+static void test_memory_for_ever(void **state)
+{
+    fault_rig rig = *(fault_rig *)*state;
+    int64_t n_survived = 0;
+    const int64_t n = rig.n_memory;
+    rig.memory = FAULT_FOR_EVER;
+    fault_sweep(&rig, n, &n_survived);
+    assert_true(n_survived < n / 2);
+}
+
+static void fault_io_sweep(const fault_rig *base, enum fault_mode mode, int error)
+{
+    fault_rig rig = *base;
+    int64_t n_survived = 0;
+    const int64_t n = rig.n_io;
+    rig.io = mode;
+    rig.error = error;
+    fault_sweep(&rig, n, &n_survived);
+    print_message("error %d: %lld of %lld runs went on\n", error, (long long)n_survived,
+                  (long long)n);
+    assert_true(n_survived < n / 2);
+}
+
+static void test_io_once(void **state)
+{
+    fault_io_sweep(*state, FAULT_ONCE, EIO);
+    fault_io_sweep(*state, FAULT_ONCE, ENOSPC);
+}
+
+static void test_io_for_ever(void **state)
+{
+    fault_io_sweep(*state, FAULT_FOR_EVER, EIO);
+    fault_io_sweep(*state, FAULT_FOR_EVER, ENOSPC);
+}
+
+/* An interrupted call is repeated: nobody notices. */
+static void test_interrupted(void **state)
+{
+    fault_rig rig = *(fault_rig *)*state;
+    const int64_t n = rig.n_io;
+    rig.io = FAULT_INTERRUPT;
+    for (int64_t at = 1; at <= n; at++) {
+        rig.at = at;
+        fault_clean(&rig);
+        const int code = fault_run(&rig);
+        if (code != CLI_PARTIAL) {
+            print_error("interrupted call %lld: exit code %d\n", (long long)at, code);
+        }
+        assert_true(fault_check(&rig, code, at));
+    }
+    fault_clean(&rig);
+}
+
+static void test_short_transfers(void **state)
+{
+    fault_rig rig = *(fault_rig *)*state;
+    rig.io = FAULT_SHORT;
+    fault_clean(&rig);
+    assert_true(fault_check(&rig, fault_run(&rig), 0));
+    char *traj = fault_slurp(&rig, "out/traj.extxyz");
+    assert_non_null(traj);
+    assert_string_equal(traj, fault_traj);
+    free(traj);
+    fault_clean(&rig);
+}
+
+static int fault_set_up(void **state)
+{
+    fault_rig *rig = calloc(1, sizeof *rig);
+    char path[160];
+    if (!rig) {
+        return -1;
+    }
+    const char *temporary = getenv("TMPDIR");
+    snprintf(rig->folder, sizeof rig->folder, "%.40s/faults.XXXXXX",
+             temporary && strlen(temporary) <= 40 ? temporary : "/tmp");
+    if (!mkdtemp(rig->folder)) {
+        return -1;
+    }
+    fault_path(rig, "in.xyz", path);
+    FILE *f = fopen(path, "w");
+    if (!f || fputs(fault_input, f) < 0 || fclose(f) != 0) {
+        return -1;
+    }
+    const int code = fault_run(rig);
+    fault_final = fault_slurp(rig, "out/final.extxyz");
+    fault_rows = fault_slurp(rig, "out/results.csv");
+    fault_traj = fault_slurp(rig, "out/traj.extxyz");
+    *state = rig;
+    return code == CLI_PARTIAL && fault_final && fault_rows && fault_traj && rig->n_blocks == 0 &&
+                   rig->n_files == 0
+               ? 0
+               : -1;
+}
+
+static int fault_tear_down(void **state)
+{
+    fault_rig *rig = *state;
+    char command[256];
+    snprintf(command, sizeof command, "rm -rf '%s'", rig->folder);
+    const int result = system(command);
+    free(fault_final);
+    free(fault_rows);
+    free(fault_traj);
+    free(rig);
+    return result;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_fails),   cmocka_unit_test(test_memory_once),
+        cmocka_unit_test(test_memory_for_ever), cmocka_unit_test(test_io_once),
+        cmocka_unit_test(test_io_for_ever),     cmocka_unit_test(test_interrupted),
+        cmocka_unit_test(test_short_transfers),
+    };
+    return cmocka_run_group_tests_name("faults", tests, fault_set_up, fault_tear_down);
+}
