@@ -1,0 +1,161 @@
+/* CUDA twins of the kernels that keep the books of a dynamics (stage_kernel.c), by the same rules
+ * (stage_rules.h): a warp per system to assess and to enter, one block that compacts the lists of
+ * slots in order.
+ */
+#include "device/cuda.cuh"
+#include "dynamics/stage_rules.h"
+
+enum { STAGE_WARPS = 4, STAGE_THREADS = 32 * STAGE_WARPS, STAGE_SCHEDULE_THREADS = 1024 };
+
+/* Largest |F|^2 of a free atom, infinity if any force is not finite; the same in every lane. A
+ * maximum does not depend on order. */
+__device__ double stage_max_force2(const ath__view &v, int32_t slot, int lane)
+{
+    const double *f = v.forces + 3 * v.first[slot];
+    const uint8_t *fixed =
+        v.flags[slot] & ATH__SLOT_HAS_FIXED ? v.fixed + 3 * v.first[slot] : nullptr;
+    double best = 0.0;
+    for (int32_t i = lane; i < v.n_atoms[slot]; i += 32) {
+        double c[3];
+        for (int k = 0; k < 3; k++) {
+            c[k] = fixed && fixed[3 * i + k] ? 0.0 : f[3 * i + k];
+        }
+        const double f2 = c[0] * c[0] + c[1] * c[1] + c[2] * c[2];
+        best = f2 <= best ? best : (f2 < INFINITY ? f2 : INFINITY);
+    }
+    for (int step = 16; step > 0; step /= 2) {
+        const double other = __shfl_xor_sync(0xffffffffu, best, step);
+        best = other <= best ? best : other;
+    }
+    return best;
+}
+
+__global__ void stage_assess_kernel(const ath__stage_args a)
+{
+    const int lane = threadIdx.x % 32;
+    const int32_t n = *a.n_slots;
+    for (int32_t i = blockIdx.x * STAGE_WARPS + threadIdx.x / 32; i < n;
+         i += gridDim.x * STAGE_WARPS) {
+        const int32_t slot = a.slots[i];
+        const double f2 = a.mode != ATH__ASSESS_FLAGS ? stage_max_force2(a.view, slot, lane) : 0.0;
+        if (lane == 0 && ath__stage_computed(&a, slot) && a.mode != ATH__ASSESS_FLAGS) {
+            ath__stage_assess(&a, slot, f2, a.mode);
+        }
+        __syncwarp();
+    }
+}
+
+__global__ void stage_enter_kernel(const ath__stage_args a)
+{
+    const int lane = threadIdx.x % 32;
+    const int32_t n = *a.n_slots;
+    const ath__view &v = a.view;
+    for (int32_t i = blockIdx.x * STAGE_WARPS + threadIdx.x / 32; i < n;
+         i += gridDim.x * STAGE_WARPS) {
+        const int32_t slot = a.slots[i];
+        const int32_t part = ath__part_of(v.status[slot], a.n_parts, a.plain_exit);
+        if (part < 0 || !(v.flags[slot] & ATH__SLOT_ENTER)) {
+            continue;
+        }
+        const double f2 = stage_max_force2(v, slot, lane);
+        __syncwarp();
+        if (lane == 0) {
+            v.flags[slot] &= ~ATH__SLOT_ENTER;
+            v.stage_steps[slot] = 0;
+            v.converged[slot] = 0;
+            ath__stage_changed(&a);
+            ath__stage_fill_state(&a, slot, part);
+            ath__stage_velocities(&v, slot, &a.stages[part]);
+            if (!(v.flags[slot] & ATH__SLOT_FRESH)) {
+                ath__stage_assess(&a, slot, f2, ATH__ASSESS_ENTRY);
+            }
+        }
+        __syncwarp();
+    }
+}
+
+/* Empties a list after its kernel has read the length. */
+__global__ void stage_clear_kernel(int32_t *count)
+{
+    *count = 0;
+}
+
+/* Appends the slots of the threads with `mine` set, in the order of the threads. */
+__device__ void stage_append(int32_t *list, int32_t *length, bool mine, int32_t slot, int32_t *sums)
+{
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const unsigned votes = __ballot_sync(0xffffffffu, mine);
+    if (lane == 0) {
+        sums[warp] = __popc(votes);
+    }
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        int32_t sum = *length;
+        for (int w = 0; w < STAGE_SCHEDULE_THREADS / 32; w++) {
+            const int32_t count = sums[w];
+            sums[w] = sum;
+            sum += count;
+        }
+        *length = sum;
+    }
+    __syncthreads();
+    if (mine) {
+        list[sums[warp] + __popc(votes & ((1u << lane) - 1u))] = slot;
+    }
+    __syncthreads();
+}
+
+__global__ void stage_schedule_kernel(const ath__stage_args a)
+{
+    __shared__ int32_t sums[STAGE_SCHEDULE_THREADS / 32];
+    const int32_t n = *a.n_slots, n_lists = a.n_parts + ATH__N_LISTS;
+    int32_t *changed = a.counts + n_lists + ATH__COUNT_CHANGED;
+    if (a.mode == ATH__SCHEDULE_CHANGED && !*changed) {
+        return;
+    }
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        *changed = 0;
+        for (int32_t k = 0; k < n_lists; k++) {
+            a.counts[k] = 0;
+        }
+    }
+    __syncthreads();
+    for (int32_t i0 = 0; i0 < n; i0 += STAGE_SCHEDULE_THREADS) {
+        const int32_t i = i0 + threadIdx.x;
+        const int32_t slot = i < n ? a.slots[i] : -1;
+        const int32_t part = slot >= 0 ? ath__stage_prepare(&a, slot) : -1;
+        const unsigned lists = slot >= 0 ? ath__stage_lists(&a, slot, part) : 0u;
+        for (int32_t k = 0; k < ATH__N_LISTS; k++) {
+            const int32_t list = a.n_parts + k;
+            stage_append(a.lists + (int64_t)list * a.stride, a.counts + list, lists >> k & 1u, slot,
+                         sums);
+        }
+        for (int32_t p = 0; p < a.n_parts; p++) {
+            stage_append(a.lists + (int64_t)p * a.stride, a.counts + p,
+                         part == p && (lists >> ATH__LIST_ACTIVE & 1u), slot, sums);
+        }
+    }
+}
+
+cudaError_t ath__cuda_assess(cudaStream_t stream, const void *args)
+{
+    stage_assess_kernel<<<ATH__CUDA_LIGHT_BLOCKS / STAGE_WARPS, STAGE_THREADS, 0, stream>>>(
+        *static_cast<const ath__stage_args *>(args));
+    return cudaGetLastError();
+}
+
+cudaError_t ath__cuda_enter(cudaStream_t stream, const void *args)
+{
+    const ath__stage_args *a = static_cast<const ath__stage_args *>(args);
+    stage_enter_kernel<<<ATH__CUDA_BLOCKS, STAGE_THREADS, 0, stream>>>(*a);
+    stage_clear_kernel<<<1, 1, 0, stream>>>(a->n_slots);
+    return cudaGetLastError();
+}
+
+cudaError_t ath__cuda_schedule(cudaStream_t stream, const void *args)
+{
+    stage_schedule_kernel<<<1, STAGE_SCHEDULE_THREADS, 0, stream>>>(
+        *static_cast<const ath__stage_args *>(args));
+    return cudaGetLastError();
+}
