@@ -102,8 +102,6 @@ typedef struct ath__hash {
 void ath__hash_begin(ath__hash *h, uint64_t key0, uint64_t key1);
 void ath__hash_update(ath__hash *h, const void *data, size_t bytes);
 void ath__hash_end(ath__hash *h, uint64_t out[2]);
-/* 64-bit mix of (seed, uid): the key of a stage's random numbers. */
-uint64_t ath__stage_key(int64_t seed, uint64_t uid_lo, uint64_t uid_hi);
 /* CRC-32C (Castagnoli), continuing from `crc` (0 to begin). */
 uint32_t ath__crc32c(uint32_t crc, const void *data, size_t bytes);
 

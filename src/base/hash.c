@@ -99,21 +99,6 @@ void ath__hash_end(ath__hash *h, uint64_t out[2])
     out[1] = h->v[0] ^ h->v[1] ^ h->v[2] ^ h->v[3];
 }
 
-/* The three words are absorbed as 24 little-endian bytes. The keys read "athanor " and "stagekey";
- * they and the choice of out[0] are part of every result and never change. */
-uint64_t ath__stage_key(int64_t seed, uint64_t uid_lo, uint64_t uid_hi)
-{
-    ath__hash h;
-    uint64_t out[2];
-    ath__hash_begin(&h, UINT64_C(0x20726f6e61687461), UINT64_C(0x79656b6567617473));
-    hash_absorb(h.v, (uint64_t)seed);
-    hash_absorb(h.v, uid_lo);
-    hash_absorb(h.v, uid_hi);
-    h.n_bytes = 24;
-    ath__hash_end(&h, out);
-    return out[0];
-}
-
 /* ---- CRC-32C ---- */
 
 /* hash_crc_table[b]: the remainder of the byte b. */

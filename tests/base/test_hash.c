@@ -88,15 +88,6 @@ static void test_siphash_streaming(void **state)
     assert_memory_not_equal(whole, parts, sizeof whole);
 }
 
-static void test_stage_key(void **state)
-{
-    (void)state;
-    assert_true(ath__stage_key(0, 0, 0) == UINT64_C(0x9a87ac6c23207659));
-    assert_true(ath__stage_key(-1, 1, 2) == UINT64_C(0x5b4ba49328c30f26));
-    assert_true(ath__stage_key(12345, UINT64_C(0x0123456789abcdef), UINT64_C(0xfedcba9876543210)) ==
-                UINT64_C(0xf69a60f3f0a13e80));
-}
-
 static void test_crc32c_known_answers(void **state)
 {
     (void)state;
@@ -157,7 +148,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_siphash_known_answers),
         cmocka_unit_test(test_siphash_streaming),
-        cmocka_unit_test(test_stage_key),
         cmocka_unit_test(test_crc32c_known_answers),
         cmocka_unit_test(test_crc32c_any_split),
     };
