@@ -24,6 +24,8 @@
 
 enum { LJ_BY_SHIFT, LJ_NEAREST };
 
+enum { LJ_SOME = 64 }; /* entries measured at once, a bit each */
+
 /* What the rows of a system read. */
 typedef struct lj_rows {
     const double *positions; /* [n][3] */
@@ -254,18 +256,12 @@ typedef struct lj_four {
     __m128i j;
 } lj_four;
 
-typedef float lj_quad __attribute__((vector_size(16)));
-
-/* Lanes of a mask, pressed together. */
-static const int32_t lj_press[16][4] = {{0, 0, 0, 0}, {0, 0, 0, 0}, {1, 0, 0, 0}, {0, 1, 0, 0},
-                                        {2, 0, 0, 0}, {0, 2, 0, 0}, {1, 2, 0, 0}, {0, 1, 2, 0},
-                                        {3, 0, 0, 0}, {0, 3, 0, 0}, {1, 3, 0, 0}, {0, 1, 3, 0},
-                                        {2, 3, 0, 0}, {0, 2, 3, 0}, {1, 2, 3, 0}, {0, 1, 2, 3}};
-
-LJ_INLINE __m128i lj_press_lanes(unsigned lanes)
-{
-    return _mm_loadu_si128((const __m128i *)lj_press[lanes]);
-}
+/* Their separations, and bits: which are near, there or not. */
+typedef struct lj_four_d {
+    __m256d d[3];
+    __m128 f[3];
+    unsigned near;
+} lj_four_d;
 
 LJ_INLINE lj_four lj_four_entries(int32_t i, const ath__neighbor *entry, int32_t count,
                                   __m128i *last)
@@ -284,34 +280,75 @@ LJ_INLINE lj_four lj_four_entries(int32_t i, const ath__neighbor *entry, int32_t
     return e;
 }
 
-LJ_INLINE void lj_four_nearest_d(const lj_rows *rows, int32_t i, const lj_four *e, lj_vd d[3])
+LJ_INLINE void lj_four_nearest_d(const lj_rows *rows, int32_t i, const lj_four *e, lj_four_d *out)
 {
     const double *x = rows->moved + 4 * (int64_t)i;
     int32_t at[4];
+    lj_vd d[3];
     _mm_storeu_si128((__m128i *)at, _mm_slli_epi32(e->j, 2));
     for (int c = 0; c < 3; c++) {
         d[c] = lj_image_d(lj_gather_d(rows->moved + c, at) - lj_set_d(x[c]),
                           lj_set_d(rows->edge[c]), lj_set_d(rows->length[c]));
+        out->d[c] = (__m256d)d[c];
     }
+    const lj_vd r2 = (d[0] * d[0] + d[1] * d[1]) + d[2] * d[2];
+    out->near = (unsigned)_mm256_movemask_pd(
+        _mm256_cmp_pd((__m256d)r2, _mm256_set1_pd(rows->cutoff2), _CMP_NGE_UQ));
 }
 
-LJ_INLINE void lj_four_nearest_f(const lj_rows *rows, int32_t i, const lj_four *e, lj_quad d[3])
+LJ_INLINE void lj_four_nearest_f(const lj_rows *rows, int32_t i, const lj_four *e, lj_four_d *out)
 {
+    typedef float quad __attribute__((vector_size(16)));
     const float *h = rows->unit;
     const __m128i at = _mm_slli_epi32(e->j, 2);
-    lj_quad u[3];
+    quad u[3], d[3];
     for (int c = 0; c < 3; c++) {
         const __m128i y = _mm_i32gather_epi32((const int *)rows->fixed + c, at, 4);
         const __m128i x = _mm_set1_epi32((int32_t)rows->fixed[4 * (int64_t)i + c]);
-        u[c] = (lj_quad)_mm_cvtepi32_ps(_mm_sub_epi32(y, x));
+        u[c] = (quad)_mm_cvtepi32_ps(_mm_sub_epi32(y, x));
     }
     for (int c = 0; c < 3; c++) {
         d[c] = rows->diagonal ? u[c] * h[4 * c] : (u[0] * h[c] + u[1] * h[3 + c]) + u[2] * h[6 + c];
         if (rows->low) {
-            const lj_quad y = (lj_quad)_mm_i32gather_ps(rows->low + c, at, 4);
+            const quad y = (quad)_mm_i32gather_ps(rows->low + c, at, 4);
             d[c] = d[c] + (y - rows->low[4 * (int64_t)i + c]);
         }
+        out->f[c] = (__m128)d[c];
     }
+    const quad r2 = (d[0] * d[0] + d[1] * d[1]) + d[2] * d[2];
+    out->near = (unsigned)_mm_movemask_ps(_mm_cmpnge_ps((__m128)r2, _mm_set1_ps(rows->cutoff2_f)));
+}
+
+/* ---- lanes of a mask of four, pressed together ---- */
+
+static const int32_t lj_press[16][4] = {{0, 0, 0, 0}, {0, 0, 0, 0}, {1, 0, 0, 0}, {0, 1, 0, 0},
+                                        {2, 0, 0, 0}, {0, 2, 0, 0}, {1, 2, 0, 0}, {0, 1, 2, 0},
+                                        {3, 0, 0, 0}, {0, 3, 0, 0}, {1, 3, 0, 0}, {0, 1, 3, 0},
+                                        {2, 3, 0, 0}, {0, 2, 3, 0}, {1, 2, 3, 0}, {0, 1, 2, 3}};
+
+LJ_INLINE __m128i lj_press_lanes(unsigned lanes)
+{
+    return _mm_loadu_si128((const __m128i *)lj_press[lanes]);
+}
+
+/* The same for doubles, in halves of them. */
+LJ_INLINE __m256i lj_press_halves(__m128i press)
+{
+    const __m256i twice = _mm256_cvtepi32_epi64(_mm_slli_epi32(press, 1));
+    const __m256i next = _mm256_add_epi64(twice, _mm256_set1_epi64x(1));
+    return _mm256_or_si256(twice, _mm256_slli_epi64(next, 32));
+}
+
+LJ_INLINE __m256d lj_press_pd(const double *from, __m256i halves)
+{
+    const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)from);
+    return _mm256_castsi256_pd(_mm256_permutevar8x32_epi32(v, halves));
+}
+
+LJ_INLINE void lj_press_kinds(int32_t *to, const int32_t *from, __m128i press)
+{
+    const __m128 v = _mm_castsi128_ps(_mm_loadu_si128((const __m128i *)from));
+    _mm_storeu_si128((__m128i *)to, _mm_castps_si128(_mm_permutevar_ps(v, press)));
 }
 
 #endif

@@ -109,6 +109,15 @@ LJ_INLINE void lj_store_f(float *p, lj_vf v)
 
 /* ---- masks ---- */
 
+#if !LJ_AVX512
+/* Masks are a window of these: ones, then zeros. */
+static const int32_t lj_window[2 * LJ_BYTES / 4] = {
+#if LJ_BYTES == 32
+    -1, -1, -1, -1,
+#endif
+    -1, -1, -1, -1};
+#endif
+
 /* Lanes below n; n may be negative or beyond the width. */
 LJ_INLINE lj_md lj_first_d(int32_t n)
 {
@@ -116,9 +125,8 @@ LJ_INLINE lj_md lj_first_d(int32_t n)
     return (lj_md)(n >= 8 ? 0xff : n <= 0 ? 0 : (1 << n) - 1);
 #else
     lj_md m;
-    for (int l = 0; l < LJ_WIDTH_D; l++) {
-        m[l] = l < n ? -1 : 0;
-    }
+    const int32_t ones = n < 0 ? 0 : n > LJ_WIDTH_D ? LJ_WIDTH_D : n;
+    memcpy(&m, lj_window + 2 * (LJ_WIDTH_D - ones), sizeof m);
     return m;
 #endif
 }
@@ -129,9 +137,8 @@ LJ_INLINE lj_mf lj_first_f(int32_t n)
     return (lj_mf)(n >= 16 ? 0xffff : n <= 0 ? 0 : (1 << n) - 1);
 #else
     lj_mf m;
-    for (int l = 0; l < LJ_WIDTH_F; l++) {
-        m[l] = l < n ? -1 : 0;
-    }
+    const int32_t ones = n < 0 ? 0 : n > LJ_WIDTH_F ? LJ_WIDTH_F : n;
+    memcpy(&m, lj_window + (LJ_WIDTH_F - ones), sizeof m);
     return m;
 #endif
 }
@@ -260,41 +267,52 @@ LJ_INLINE lj_vf lj_difference_f(lj_vu a, lj_vu b)
     return __builtin_convertvector((lj_vi)(a - b), lj_vf);
 }
 
+/* A zero of which the compiler does not know that it is one. A gather keeps lanes of its target
+ * that are masked; with a target and a mask known to it the compiler leaves the target as it was,
+ * and then each gather waits for whatever made that. */
+#if LJ_AVX512 || LJ_AVX2
+#define LJ_HIDE(v) __asm__("" : "+v"(v))
+#endif
+
 /* table[index[l]] */
 LJ_INLINE lj_vd lj_gather_d(const double *table, const int32_t *index)
 {
+    lj_vd v = lj_set_d(0.0);
 #if LJ_AVX512
     const __m256i at = _mm256_loadu_si256((const __m256i *)index);
-    return (lj_vd)_mm512_mask_i32gather_pd(_mm512_setzero_pd(), 0xff, at, table, 8);
+    LJ_HIDE(v);
+    v = (lj_vd)_mm512_mask_i32gather_pd((__m512d)v, 0xff, at, table, 8);
 #elif LJ_AVX2
     const __m128i at = _mm_loadu_si128((const __m128i *)index);
-    return (lj_vd)_mm256_mask_i32gather_pd(_mm256_setzero_pd(), table, at,
-                                           _mm256_castsi256_pd(_mm256_set1_epi64x(-1)), 8);
+    const __m256d all = _mm256_castsi256_pd(_mm256_set1_epi64x(-1));
+    LJ_HIDE(v);
+    v = (lj_vd)_mm256_mask_i32gather_pd((__m256d)v, table, at, all, 8);
 #else
-    lj_vd v;
     for (int l = 0; l < LJ_WIDTH_D; l++) {
         v[l] = table[index[l]];
     }
-    return v;
 #endif
+    return v;
 }
 
 LJ_INLINE lj_vf lj_gather_f(const float *table, const int32_t *index)
 {
+    lj_vf v = lj_set_f(0.0F);
 #if LJ_AVX512
     const __m512i at = _mm512_loadu_si512(index);
-    return (lj_vf)_mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xffff, at, table, 4);
+    LJ_HIDE(v);
+    v = (lj_vf)_mm512_mask_i32gather_ps((__m512)v, 0xffff, at, table, 4);
 #elif LJ_AVX2
     const __m256i at = _mm256_loadu_si256((const __m256i *)index);
-    return (lj_vf)_mm256_mask_i32gather_ps(_mm256_setzero_ps(), table, at,
-                                           _mm256_castsi256_ps(_mm256_set1_epi32(-1)), 4);
+    const __m256 all = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
+    LJ_HIDE(v);
+    v = (lj_vf)_mm256_mask_i32gather_ps((__m256)v, table, at, all, 4);
 #else
-    lj_vf v;
     for (int l = 0; l < LJ_WIDTH_F; l++) {
         v[l] = table[index[l]];
     }
-    return v;
 #endif
+    return v;
 }
 
 /* to[place + l modulo `lanes`] += v[l] */
