@@ -50,6 +50,33 @@ static void bits_skin(void **unused)
     bits_each(model_checks_skin);
 }
 
+/* A skin so large that lists hold images of the atom itself, which are never the nearest. */
+static void bits_large_skin(void **unused)
+{
+    (void)unused;
+    static const char *const texts[2] = {"epsilon=1,sigma=0.8,cutoff=1.92",
+                                         "epsilon=1,sigma=0.8,cutoff=1.92,precision=mixed"};
+    static const char *const devices[3] = {"host:isa=base", "host:isa=v3", "host:isa=v4"};
+    const ath__model_ops lists = lj_list_only();
+    const model_recipe recipe = {.cells = {4, 4, 4},
+                                 .spacing = 0.97,
+                                 .rattle = 0.05,
+                                 .pbc = {1, 1, 1},
+                                 .numbers = {18},
+                                 .seed = 41};
+    for (int k = 0; k < 6; k++) {
+        model_bench bench;
+        if (!model_bench_open(&bench, NULL, devices[k / 2], &lists, texts[k % 2])) {
+            print_message("no %s here\n", devices[k / 2]);
+            continue;
+        }
+        ath_system *system = model_system(bench.ctx, &recipe);
+        model_checks_skin(&bench, &system, 1); /* up to 2: 1.92 + 2 is more than a cell, 3.88 */
+        ath_system_destroy(&system);
+        model_bench_close(&bench);
+    }
+}
+
 static void bits_want(void **unused)
 {
     (void)unused;
@@ -232,10 +259,11 @@ static void bits_mixed_far_apart(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bits_company),       cmocka_unit_test(bits_skin),
-        cmocka_unit_test(bits_want),          cmocka_unit_test(bits_devices),
-        cmocka_unit_test(bits_of_all_builds), cmocka_unit_test(bits_paths_agree),
-        cmocka_unit_test(bits_mixed_is_near), cmocka_unit_test(bits_mixed_far_apart),
+        cmocka_unit_test(bits_company),         cmocka_unit_test(bits_skin),
+        cmocka_unit_test(bits_large_skin),      cmocka_unit_test(bits_want),
+        cmocka_unit_test(bits_devices),         cmocka_unit_test(bits_of_all_builds),
+        cmocka_unit_test(bits_paths_agree),     cmocka_unit_test(bits_mixed_is_near),
+        cmocka_unit_test(bits_mixed_far_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
