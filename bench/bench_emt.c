@@ -100,7 +100,7 @@ static void round_trip(bench *b, int with_check, unsigned want)
         if (with_check) {
             check(b,
                   ath__neighbors_update(b->neighbors, &b->stream, &b->view, slots, b->n_slots + t,
-                                        b->list_work),
+                                        b->list_work, b->list_bytes),
                   "neighbours");
         }
         if (want) {
@@ -135,7 +135,7 @@ static void open_all(bench *b, const char *isa, const char *path, double skin)
     check(b, ath__neighbors_fit(b->neighbors, b->batch), "neighbours");
     b->model->ops->params(b->model->state, NULL, &b->param_bytes);
     b->work_bytes = needs.work_bytes;
-    b->list_bytes = ath__neighbors_work(b->neighbors, max_atoms);
+    b->list_bytes = ath__neighbors_work(b->neighbors, max_atoms, 1);
     check(b, ath__device_alloc(b->device, b->param_bytes, 1, &b->params), "memory");
     check(b, ath__device_alloc(b->device, b->work_bytes, 1, &b->work), "memory");
     check(b, ath__device_alloc(b->device, b->list_bytes, 1, &b->list_work), "memory");

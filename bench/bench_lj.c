@@ -151,7 +151,7 @@ static void open_tile(tile *t, ath_device *device, int32_t n, int32_t n_systems,
                                           .all_pairs_max = needs.all_pairs_max};
     check(ath__neighbors_create(context, &config, &t->neighbors));
     check(ath__neighbors_fit(t->neighbors, t->batch));
-    t->list_bytes = ath__neighbors_work(t->neighbors, n);
+    t->list_bytes = ath__neighbors_work(t->neighbors, n, 1);
     check(ath__device_alloc(device, t->list_bytes, 1, &t->list_work));
     check(ath__stream_open(device, &t->stream));
     t->compute.stream = &t->stream;
@@ -182,7 +182,7 @@ static void lists(tile *t)
 {
     for (int32_t grown = 1; grown > 0;) {
         check(ath__neighbors_update(t->neighbors, &t->stream, &t->compute.view, t->slots,
-                                    &t->n_systems, t->list_work));
+                                    &t->n_systems, t->list_work, t->list_bytes));
         check(ath__neighbors_grow(t->neighbors, t->batch, &grown));
         ath__neighbors_view(t->neighbors, &t->compute.list);
     }
@@ -198,7 +198,7 @@ static void step(tile *t)
 {
     check(ath__launch(&t->stream, ATH_K_NVE_PRE, &t->update));
     check(ath__neighbors_update(t->neighbors, &t->stream, &t->compute.view, t->slots, &t->n_systems,
-                                t->list_work));
+                                t->list_work, t->list_bytes));
     forces(t, ATH__WANT_FORCES);
     check(ath__launch(&t->stream, ATH_K_NVE_POST, &t->update));
 }

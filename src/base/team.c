@@ -28,6 +28,8 @@ typedef struct team_worker {
     int32_t member;
 } team_worker;
 
+enum { TEAM_START, TEAM_FINISH, TEAM_MEETING, TEAM_GATES };
+
 /* A place to wait until a number changes. */
 typedef struct team_gate {
     pthread_mutex_t mutex;
@@ -41,9 +43,12 @@ struct ath__team {
     void *arg;
     int32_t n_members, n_threads; /* with the caller; workers that exist */
     team_worker *workers;         /* [n_members - 1] */
-    team_gate start, finish;
+    team_gate gates[TEAM_GATES];
+    int32_t n_gates;                 /* that exist */
     _Alignas(64) atomic_uint region; /* written by the caller */
     _Alignas(64) atomic_int pending; /* workers that have not finished the region */
+    _Alignas(64) atomic_int arrived; /* members that wait at the present meeting */
+    _Alignas(64) atomic_uint met;    /* meetings that have taken place */
 };
 
 /* ---- waiting ---- */
@@ -115,13 +120,13 @@ static void *team_work(void *arg)
     team_worker *worker = arg;
     ath__team *team = worker->team;
     for (unsigned seen = 0;; seen++) {
-        team_wait(team, &team->start, team_started, seen);
+        team_wait(team, &team->gates[TEAM_START], team_started, seen);
         bool stop = team->body == NULL;
         if (!stop) {
             team->body(team->arg, worker->member);
         }
         if (atomic_fetch_sub(&team->pending, 1) == 1) {
-            team_wake(&team->finish);
+            team_wake(&team->gates[TEAM_FINISH]);
         }
         if (stop) {
             return NULL;
@@ -135,7 +140,7 @@ static void team_begin(ath__team *team, void (*body)(void *arg, int32_t member),
     team->arg = arg;
     atomic_store(&team->pending, team->n_threads);
     atomic_fetch_add(&team->region, 1);
-    team_wake(&team->start);
+    team_wake(&team->gates[TEAM_START]);
 }
 
 void ath__team_run(ath__team *team, void (*body)(void *arg, int32_t member), void *arg)
@@ -145,7 +150,24 @@ void ath__team_run(ath__team *team, void (*body)(void *arg, int32_t member), voi
     }
     body(arg, 0);
     if (team->n_threads > 0) {
-        team_wait(team, &team->finish, team_finished, 0);
+        team_wait(team, &team->gates[TEAM_FINISH], team_finished, 0);
+    }
+}
+
+static bool team_has_met(const ath__team *team, unsigned before)
+{
+    return atomic_load(&team->met) != before;
+}
+
+void ath__team_meet(ath__team *team)
+{
+    const unsigned before = atomic_load(&team->met); /* cannot change before the caller arrives */
+    if (atomic_fetch_add(&team->arrived, 1) == team->n_threads) {
+        atomic_store(&team->arrived, 0);
+        atomic_fetch_add(&team->met, 1);
+        team_wake(&team->gates[TEAM_MEETING]);
+    } else {
+        team_wait(team, &team->gates[TEAM_MEETING], team_has_met, before);
     }
 }
 
@@ -211,6 +233,9 @@ static void team_gate_end(team_gate *gate)
 static void team_free(ath__team *team)
 {
     ath_context *ctx = team->ctx;
+    while (team->n_gates > 0) {
+        team_gate_end(&team->gates[--team->n_gates]);
+    }
     ath__free(ctx, &team->workers, (size_t)team->n_members - 1, sizeof *team->workers);
     ath__free(ctx, &team, 1, sizeof *team);
 }
@@ -227,20 +252,12 @@ ath_status ath__team_create(ath_context *ctx, int32_t n_members, ath__team **out
     team->n_members = n_members > 0 ? n_members : team_processors();
     ath_status status =
         ath__alloc(ctx, (size_t)team->n_members - 1, sizeof *team->workers, &team->workers);
+    for (; status == ATH_OK && team->n_gates < TEAM_GATES; team->n_gates += status == ATH_OK) {
+        status = team_gate_begin(ctx, &team->gates[team->n_gates]);
+    }
     if (status == ATH_OK) {
-        status = team_gate_begin(ctx, &team->start);
+        status = team_start_threads(team);
     }
-    if (status != ATH_OK) {
-        team_free(team);
-        return status;
-    }
-    status = team_gate_begin(ctx, &team->finish);
-    if (status != ATH_OK) {
-        team_gate_end(&team->start);
-        team_free(team);
-        return status;
-    }
-    status = team_start_threads(team);
     if (status != ATH_OK) {
         ath__team_destroy(&team);
         return status;
@@ -262,8 +279,6 @@ void ath__team_destroy(ath__team **team)
             pthread_join(t->workers[i].thread, NULL);
         }
     }
-    team_gate_end(&t->start);
-    team_gate_end(&t->finish);
     team_free(t);
 }
 

@@ -14,6 +14,8 @@ typedef struct ath__team ath__team;
 ath_status ath__team_create(ath_context *ctx, int32_t n_members, ath__team **out);
 void ath__team_destroy(ath__team **team);
 int32_t ath__team_size(const ath__team *team);
+/* Inside a region: returns when every member has called it as often as the caller has. */
+void ath__team_meet(ath__team *team);
 /* Runs body(arg, member) on every member and returns when all are done. */
 void ath__team_run(ath__team *team, void (*body)(void *arg, int32_t member), void *arg);
 

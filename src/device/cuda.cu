@@ -30,7 +30,7 @@ namespace
 {
 
 const char *const cuda_names[ATH__N_KERNELS] = {
-#define ATH__KERNEL(id, name, n_pointers) #name,
+#define ATH__KERNEL(id, name, n_pointers, who) #name,
 #include "device/kernels.def"
 #undef ATH__KERNEL
 };

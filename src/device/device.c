@@ -13,6 +13,8 @@
 #include "device/host.h"
 #include "device/plugin.h"
 
+const ath__share ath__alone = {.member = 0, .size = 1};
+
 enum { DEVICE_PATH_BYTES = 4096, DEVICE_LISTED = 16 };
 
 typedef struct device_entry {
@@ -314,6 +316,42 @@ ath_status ath__device_download(ath_device *device, void *to, const void *d_from
 ath_status ath__device_move(ath_device *device, void *d_to, const void *d_from, size_t bytes)
 {
     return device_copy(device, ATH__ON_DEVICE, d_to, d_from, bytes);
+}
+
+/* ---- one launch on a whole team ---- */
+
+#define ATH__KERNEL(id, name, n_pointers, who) [ATH_K_##id] = (who) == ATH__TOGETHER,
+static const bool device_together[ATH__N_KERNELS] = {
+#include "device/kernels.def"
+};
+#undef ATH__KERNEL
+
+typedef struct device_call {
+    ath__kernel_fn kernel;
+    const void *args;
+    ath__team *team;
+} device_call;
+
+static void device_meet(void *team)
+{
+    ath__team_meet(team);
+}
+
+static void device_member(void *arg, int32_t member)
+{
+    const device_call *call = arg;
+    const ath__share share = {member, ath__team_size(call->team), device_meet, call->team};
+    call->kernel(call->args, &share);
+}
+
+void ath__launch_together(const ath__stream *stream, ath__kernel kernel, const void *args)
+{
+    device_call call = {stream->table[kernel], args, stream->team};
+    if (device_together[kernel]) {
+        ath__team_run(stream->team, device_member, &call);
+    } else {
+        call.kernel(args, &ath__alone);
+    }
 }
 
 ath_status ath__stream_open(ath_device *device, ath__stream *out)

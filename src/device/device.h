@@ -11,6 +11,7 @@
 #include <athanor/device.h>
 
 #include "base/base.h"
+#include "base/team.h"
 
 #include "device/kernel.h"
 
@@ -19,6 +20,7 @@ enum ath__copy_kind { ATH__TO_DEVICE, ATH__TO_HOST, ATH__ON_DEVICE };
 typedef struct ath__stream {
     ath_device *device;
     const ath__kernel_fn *table; /* host: kernels called in place; else NULL */
+    ath__team *team; /* host: divides the work of a launch; NULL: the caller does all of it */
     void *handle;
 } ath__stream;
 
@@ -79,6 +81,9 @@ ath_status ath__device_move(ath_device *device, void *d_to, const void *d_from, 
 ath_status ath__stream_open(ath_device *device, ath__stream *out);
 void ath__stream_close(ath__stream *stream);
 
+/* Calls a host kernel on every member of stream->team, if it is one that can be divided. */
+void ath__launch_together(const ath__stream *stream, ath__kernel kernel, const void *args);
+
 /* Launches a kernel; `args` points to its args struct. */
 #define ath__launch(stream, kernel, args)                                                          \
     ath__launch_sized((stream), (kernel), (args), sizeof(*(args)))
@@ -86,8 +91,12 @@ void ath__stream_close(ath__stream *stream);
 static inline ath_status ath__launch_sized(ath__stream *stream, ath__kernel kernel,
                                            const void *args, size_t bytes)
 {
+    if (stream->table && !stream->team) {
+        stream->table[kernel](args, &ath__alone);
+        return ATH_OK;
+    }
     if (stream->table) {
-        stream->table[kernel](args);
+        ath__launch_together(stream, kernel, args);
         return ATH_OK;
     }
     return stream->device->ops->launch(stream, kernel, args, bytes);

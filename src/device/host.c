@@ -166,7 +166,7 @@ static ath_status host_launch(ath__stream *stream, ath__kernel kernel, const voi
                               size_t bytes)
 {
     (void)bytes;
-    stream->device->table[kernel](args);
+    stream->device->table[kernel](args, &ath__alone);
     return ATH_OK;
 }
 

@@ -74,12 +74,12 @@ typedef struct mock_state {
 } mock_state;
 
 static const int mock_n_pointers[ATH__N_KERNELS] = {
-#define ATH__KERNEL(id, name, n_pointers) [ATH_K_##id] = (n_pointers),
+#define ATH__KERNEL(id, name, n_pointers, who) [ATH_K_##id] = (n_pointers),
 #include "device/kernels.def"
 #undef ATH__KERNEL
 };
 static const char *const mock_kernel_names[ATH__N_KERNELS] = {
-#define ATH__KERNEL(id, name, n_pointers) [ATH_K_##id] = #name,
+#define ATH__KERNEL(id, name, n_pointers, who) [ATH_K_##id] = #name,
 #include "device/kernels.def"
 #undef ATH__KERNEL
 };
@@ -232,7 +232,7 @@ static ath_status mock_run_launch(ath_device *device, const mock_op *op, uint8_t
         }
         memcpy(args + (size_t)i * sizeof pointer, &shadow, sizeof shadow);
     }
-    device->table[op->detail](args);
+    device->table[op->detail](args, &ath__alone);
     return ATH_OK;
 }
 

@@ -12,7 +12,7 @@
 #include "device/device.h"
 
 /* Text that changes whenever kernels.def does. */
-#define ATH__KERNEL(id, name, n_pointers) #id ":" #n_pointers ";"
+#define ATH__KERNEL(id, name, n_pointers, who) #id ":" #n_pointers ";"
 static const char ath__kernel_signature[] =
 #include "device/kernels.def"
     ;

@@ -7,7 +7,7 @@
 
 extern const ath__kernel_fn ATH__TABLE[ATH__N_KERNELS];
 
-#define ATH__KERNEL(id, name, n_pointers) [ATH_K_##id] = ATH__HOST_KERNEL(name),
+#define ATH__KERNEL(id, name, n_pointers, who) [ATH_K_##id] = ATH__HOST_KERNEL(name),
 const ath__kernel_fn ATH__TABLE[ATH__N_KERNELS] = {
 #include "device/kernels.def"
 };

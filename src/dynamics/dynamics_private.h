@@ -41,6 +41,7 @@ typedef struct ath__tile {
     int32_t *d_slots, *d_n_slots; /* all of them */
     int32_t *d_lists, *d_counts;
     int64_t n_atoms;
+    bool together; /* one system, so large that the whole team computes it */
 } ath__tile;
 
 /* What a member of the team owns during a region. */
@@ -72,7 +73,10 @@ typedef struct ath__plan {
     ath__neighbors *neighbors; /* NULL if the model needs none */
     ath_device *device;
     uint64_t generation; /* changes with every address and number that a launch may hold */
-    int32_t max_atoms;   /* largest system */
+    int32_t max_atoms;   /* largest system, and largest that one member computes */
+    int32_t max_alone;
+    int32_t n_together;  /* tiles that are computed together */
+    int64_t atoms_alone; /* atoms in the others */
 } ath__plan;
 
 struct ath_dynamics {

@@ -110,8 +110,25 @@ static void loop_member(void *arg, int32_t m)
         if (t >= dyn->plan.n_tiles || member->status < 0) {
             return;
         }
-        member->status = region->body(region->job, member, &dyn->plan.tiles[t]);
+        if (!dyn->plan.tiles[t].together) {
+            member->status = region->body(region->job, member, &dyn->plan.tiles[t]);
+        }
     }
+}
+
+/* The tiles that the whole team computes, one after another: the caller goes through the phases,
+ * and every launch calls all members. */
+static void loop_together(loop_region *region)
+{
+    ath_dynamics *dyn = region->job->dyn;
+    ath__member *member = &dyn->members[0];
+    member->stream.team = dyn->team;
+    for (int32_t t = 0; t < dyn->plan.n_tiles && member->status >= 0; t++) {
+        if (dyn->plan.tiles[t].together) {
+            member->status = region->body(region->job, member, &dyn->plan.tiles[t]);
+        }
+    }
+    member->stream.team = NULL;
 }
 
 /* Runs `body` on every tile; the caller returns when all are done (late devices: are enqueued). */
@@ -119,7 +136,8 @@ static ath_status loop_run_region(ath__job *job, loop_tile_fn body)
 {
     ath_dynamics *dyn = job->dyn;
     loop_region region = {.job = job, .body = body};
-    const bool team = dyn->plan.device->immediate && dyn->team && dyn->plan.n_tiles > 1;
+    const int32_t n_rest = dyn->plan.n_tiles - dyn->plan.n_together;
+    const bool team = dyn->plan.device->immediate && dyn->team && n_rest > 1;
     atomic_store(&region.ticket, 0);
     for (int32_t m = 0; m < dyn->n_members; m++) {
         dyn->members[m].status = ATH_OK;
@@ -127,9 +145,12 @@ static ath_status loop_run_region(ath__job *job, loop_tile_fn body)
     if (dyn->plan.neighbors) {
         ath__neighbors_view(dyn->plan.neighbors, &job->list);
     }
+    if (dyn->plan.n_together > 0) {
+        loop_together(&region);
+    }
     if (team) {
         ath__team_run(dyn->team, loop_member, &region);
-    } else {
+    } else if (n_rest > 0) {
         loop_member(&region, 0);
     }
     for (int32_t m = 0; m < dyn->n_members; m++) {

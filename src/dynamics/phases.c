@@ -85,7 +85,7 @@ static ath_status phases_one(const ath__job *job, ath__member *member, const ath
     case ATH__PHASE_NEIGHBORS:
         return dyn->plan.neighbors
                    ? ath__neighbors_update(dyn->plan.neighbors, &member->stream, &job->view, slots,
-                                           n_slots, member->d_work)
+                                           n_slots, member->d_work, member->work_bytes)
                    : ATH_OK;
     case ATH__PHASE_COMPUTE: {
         const ath__compute c = {

@@ -2,8 +2,9 @@
  * once, brought up to date when systems come or go. After that a step allocates nothing.
  *
  * A tile is as many systems, in public order, as fit the cache (tile_bytes), but small enough that
- * every member of the team gets several. On a device that runs late there is one tile. How systems
- * are tiled never reaches their bits.
+ * every member of the team gets several. A system of more than ATH__TEAM_ATOMS atoms is a tile that
+ * the whole team computes. On a device that runs late there is one tile. How systems are tiled
+ * never reaches their bits.
  */
 #include <string.h>
 
@@ -139,20 +140,33 @@ void ath__plan_drop(ath_dynamics *dyn)
     *plan = (ath__plan){0};
 }
 
+/* Whether the whole team computes a system of n atoms. */
+static bool plan_together(const ath_dynamics *dyn, int32_t n)
+{
+    return dyn->plan.device->immediate && dyn->n_members > 1 && n > ATH__TEAM_ATOMS;
+}
+
+/* Bytes of work memory for systems of at most max_atoms atoms, n_members sharing in each. */
+static size_t plan_work(const ath_dynamics *dyn, int32_t max_atoms, int32_t n_members)
+{
+    ath__model_needs needs = {0};
+    dyn->model->ops->needs(dyn->model->state, max_atoms, &needs);
+    const size_t bytes = needs.work_bytes + (size_t)(n_members - 1) * needs.member_bytes;
+    const size_t list =
+        dyn->plan.neighbors ? ath__neighbors_work(dyn->plan.neighbors, max_atoms, n_members) : 0;
+    return list > bytes ? list : bytes;
+}
+
 /* Streams and work memory of the members that this device and this batch can use. */
 static ath_status plan_fit_members(ath_dynamics *dyn)
 {
     ath__plan *plan = &dyn->plan;
-    ath__model_needs needs = {0};
-    dyn->model->ops->needs(dyn->model->state, plan->max_atoms, &needs);
-    size_t bytes = needs.work_bytes;
-    if (plan->neighbors) {
-        const size_t list = ath__neighbors_work(plan->neighbors, plan->max_atoms);
-        bytes = list > bytes ? list : bytes;
-    }
     const int32_t n = plan->device->immediate ? dyn->n_members : 1;
     for (int32_t m = 0; m < n; m++) {
         ath__member *member = &dyn->members[m];
+        const bool first = m == 0 && plan->n_together > 0;
+        const size_t bytes =
+            plan_work(dyn, first ? plan->max_atoms : plan->max_alone, first ? n : 1);
         if (!member->open) {
             ATH__TRY(ath__stream_open(plan->device, &member->stream));
             member->open = true;
@@ -180,9 +194,10 @@ static size_t plan_tile_ints(const ath_dynamics *dyn, int32_t n)
 static int32_t plan_divide(const ath_dynamics *dyn, const ath_batch *batch, ath__tile *tiles)
 {
     const int32_t n = ath_batch_n_systems(batch);
-    const int64_t bytes = plan_atom_bytes(dyn), all = ath_batch_n_atoms(batch);
+    const int64_t bytes = plan_atom_bytes(dyn);
     int64_t most = dyn->tile_bytes / bytes;
-    const int64_t share = all / ((int64_t)dyn->n_members * PLAN_TILES_PER_MEMBER) + 1;
+    const int64_t share =
+        dyn->plan.atoms_alone / ((int64_t)dyn->n_members * PLAN_TILES_PER_MEMBER) + 1;
     if (dyn->n_members > 1 && share < most) {
         most = share;
     }
@@ -194,11 +209,13 @@ static int32_t plan_divide(const ath_dynamics *dyn, const ath_batch *batch, ath_
     tiles[0].n_atoms = 0;
     for (int32_t i = 0; i < n; i++) {
         const int32_t atoms = ath_batch_n_atoms_of(batch, i);
-        if (tiles[t].n_slots > 0 && tiles[t].n_atoms + atoms > most) {
+        if (tiles[t].n_slots > 0 &&
+            (tiles[t].n_atoms + atoms > most || tiles[t].together || plan_together(dyn, atoms))) {
             t++;
             tiles[t].n_slots = 0;
             tiles[t].n_atoms = 0;
         }
+        tiles[t].together = plan_together(dyn, atoms);
         tiles[t].n_slots++;
         tiles[t].n_atoms += atoms;
     }
@@ -284,10 +301,15 @@ ath_status ath__plan_fit(ath_dynamics *dyn, ath_batch *batch)
     }
     plan->n_system_state = ath__batch_n_system_state(batch);
     plan->n_atom_state = ath__batch_n_atom_state(batch);
-    plan->max_atoms = 0;
+    plan->max_atoms = plan->max_alone = plan->n_together = 0;
+    plan->atoms_alone = 0;
     for (int32_t i = 0; i < ath_batch_n_systems(batch); i++) {
         const int32_t n = ath_batch_n_atoms_of(batch, i);
+        const bool together = plan_together(dyn, n);
         plan->max_atoms = n > plan->max_atoms ? n : plan->max_atoms;
+        plan->max_alone = !together && n > plan->max_alone ? n : plan->max_alone;
+        plan->n_together += together;
+        plan->atoms_alone += together ? 0 : n;
     }
     if (plan->neighbors) {
         ATH__TRY(ath__neighbors_fit(plan->neighbors, batch));

@@ -44,8 +44,9 @@ static inline double stage_force2_of(const ath__view *v, int32_t slot)
                             v->n_atoms[slot]);
 }
 
-void ATH__HOST_KERNEL(assess)(const void *args)
+void ATH__HOST_KERNEL(assess)(const void *args, const ath__share *share)
 {
+    (void)share;
     const ath__stage_args *a = args;
     const int32_t n = *a->n_slots;
     for (int32_t i = 0; i < n; i++) {
@@ -56,8 +57,9 @@ void ATH__HOST_KERNEL(assess)(const void *args)
     }
 }
 
-void ATH__HOST_KERNEL(enter)(const void *args)
+void ATH__HOST_KERNEL(enter)(const void *args, const ath__share *share)
 {
+    (void)share;
     const ath__stage_args *a = args;
     const ath__view *v = &a->view;
     const int32_t n = *a->n_slots;
@@ -80,8 +82,9 @@ void ATH__HOST_KERNEL(enter)(const void *args)
     *a->n_slots = 0;
 }
 
-void ATH__HOST_KERNEL(schedule)(const void *args)
+void ATH__HOST_KERNEL(schedule)(const void *args, const ath__share *share)
 {
+    (void)share;
     const ath__stage_args *a = args;
     const int32_t n = *a->n_slots, n_lists = a->n_parts + ATH__N_LISTS;
     int32_t *counters = a->counts + n_lists;

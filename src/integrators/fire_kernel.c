@@ -129,8 +129,11 @@ ATH__INLINED void fire_update(ath__rows at, double *positions, double *velocitie
     ath__rows_store(&at, r, v, positions, velocities);
 }
 
-void ATH__HOST_KERNEL(fire_pre)(const void *args)
+void ATH__HOST_KERNEL(fire_pre)(const void *args, const ath__share *share)
 {
+    if (share->member != 0) {
+        return;
+    }
     const ath__fire_args *a = args;
     const ath__update_args *u = &a->update;
     for (int32_t i = 0; i < *u->n_slots; i++) {

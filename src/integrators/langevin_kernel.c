@@ -69,8 +69,11 @@ ATH__INLINED void langevin_update(ath__rows at, double *positions, double *veloc
     langevin_rows(at, positions, velocities, work, half);
 }
 
-void ATH__HOST_KERNEL(langevin_pre)(const void *args)
+void ATH__HOST_KERNEL(langevin_pre)(const void *args, const ath__share *share)
 {
+    if (share->member != 0) {
+        return;
+    }
     const ath__update_args *a = args;
     for (int32_t i = 0; i < *a->n_slots; i++) {
         int32_t slot = a->slots[i];

@@ -35,8 +35,11 @@ ATH__INLINED void nve_post_rows(ath__rows at, double *positions, double *velocit
     ath__rows_store(&at, NULL, v, NULL, velocities);
 }
 
-void ATH__HOST_KERNEL(nve_pre)(const void *args)
+void ATH__HOST_KERNEL(nve_pre)(const void *args, const ath__share *share)
 {
+    if (share->member != 0) {
+        return;
+    }
     const ath__update_args *a = args;
     for (int32_t i = 0; i < *a->n_slots; i++) {
         int32_t slot = a->slots[i];
@@ -50,8 +53,11 @@ void ATH__HOST_KERNEL(nve_pre)(const void *args)
     }
 }
 
-void ATH__HOST_KERNEL(nve_post)(const void *args)
+void ATH__HOST_KERNEL(nve_post)(const void *args, const ath__share *share)
 {
+    if (share->member != 0) {
+        return;
+    }
     const ath__update_args *a = args;
     for (int32_t i = 0; i < *a->n_slots; i++) {
         int32_t slot = a->slots[i];

@@ -532,8 +532,11 @@ static inline void emt_compute(const ath__force_args *a, int32_t slot, int32_t n
     }
 }
 
-void ATH__HOST_KERNEL(emt_force)(const void *args)
+void ATH__HOST_KERNEL(emt_force)(const void *args, const ath__share *share)
 {
+    if (share->member != 0) {
+        return;
+    }
     const ath__force_args *a = args;
     const int32_t n = *a->n_slots;
     for (int32_t k = 0; k < n; k++) {

@@ -52,8 +52,9 @@ static inline void harmonic_system(const ath__force_args *a, int32_t slot)
     }
 }
 
-void ATH__HOST_KERNEL(harmonic_force)(const void *args)
+void ATH__HOST_KERNEL(harmonic_force)(const void *args, const ath__share *share)
 {
+    (void)share;
     const ath__force_args *a = args;
     for (int32_t k = 0; k < *a->n_slots; k++) {
         const int32_t slot = a->slots[k];

@@ -300,8 +300,11 @@ static void lj_compute_slot(const ath__force_args *a, int32_t slot)
     }
 }
 
-void ATH__HOST_KERNEL(lj_force)(const void *args)
+void ATH__HOST_KERNEL(lj_force)(const void *args, const ath__share *share)
 {
+    if (share->member != 0) {
+        return;
+    }
     const ath__force_args *a = args;
     for (int32_t k = 0; k < *a->n_slots; k++) {
         if (!(a->view.flags[a->slots[k]] & ATH__SLOT_STALLED)) {

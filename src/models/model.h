@@ -23,6 +23,7 @@ typedef struct ath__model_needs {
     double cutoff;         /* of the neighbour list; 0: no list */
     int32_t all_pairs_max; /* needs no list for systems where ath__all_pairs_enough(..., this) */
     size_t work_bytes;     /* per stream, for systems of at most max_atoms atoms */
+    size_t member_bytes;   /* more for each further member that shares in a system (kernel.h) */
 } ath__model_needs;
 
 typedef struct ath__compute {

@@ -482,14 +482,15 @@ void ath__neighbors_destroy(ath__neighbors **nl)
     ath__free(ctx, nl, 1, sizeof *n);
 }
 
-size_t ath__neighbors_work(const ath__neighbors *nl, int32_t max_atoms)
+size_t ath__neighbors_work(const ath__neighbors *nl, int32_t max_atoms, int32_t n_members)
 {
-    (void)nl; /* what a system needs beyond this makes it slower, not impossible */
+    (void)nl, (void)n_members; /* what a system needs beyond this makes it slower, not impossible */
     return ath__neighbors_bytes(max_atoms, NEIGHBORS_CANDIDATES + 4 * (int64_t)max_atoms);
 }
 
 ath_status ath__neighbors_update(ath__neighbors *nl, ath__stream *stream, const ath__view *view,
-                                 const int32_t *d_slots, const int32_t *d_n_slots, void *d_work)
+                                 const int32_t *d_slots, const int32_t *d_n_slots, void *d_work,
+                                 size_t work_bytes)
 {
     const ath__neighbors_args args = {
         .view = *view,
@@ -497,7 +498,7 @@ ath_status ath__neighbors_update(ath__neighbors *nl, ath__stream *stream, const 
         .slots = d_slots,
         .n_slots = d_n_slots,
         .work = d_work,
-        .work_bytes = (int64_t)ath__neighbors_work(nl, nl->max_atoms),
+        .work_bytes = (int64_t)work_bytes,
         .cutoff = nl->config.cutoff,
         .skin = nl->config.skin,
         .all_pairs_max = nl->config.all_pairs_max,

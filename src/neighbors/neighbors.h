@@ -53,13 +53,15 @@ void ath__neighbors_destroy(ath__neighbors **nl);
  * now holds another system (compares uid and epoch). Call before a run and whenever systems came or
  * went. May allocate; synchronises. */
 ath_status ath__neighbors_fit(ath__neighbors *nl, const ath_batch *batch);
-/* Bytes of work memory per stream for systems of at most max_atoms atoms. */
-size_t ath__neighbors_work(const ath__neighbors *nl, int32_t max_atoms);
-/* Enqueues check and rebuild for the listed slots. d_work: ath__neighbors_work bytes for the
- * largest system that was in the batch at the last fit, 64-aligned. May be called by several
- * threads at once for different slots, each with its own stream and work memory. */
+/* Bytes of work memory per stream for systems of at most max_atoms atoms, each of which n_members
+ * of a team build together. */
+size_t ath__neighbors_work(const ath__neighbors *nl, int32_t max_atoms, int32_t n_members);
+/* Enqueues check and rebuild for the listed slots. d_work: work_bytes of memory, 64-aligned; with
+ * less than ath__neighbors_work the lists are the same, later. May be called by several threads at
+ * once for different slots, each with its own stream and work memory. */
 ath_status ath__neighbors_update(ath__neighbors *nl, ath__stream *stream, const ath__view *view,
-                                 const int32_t *d_slots, const int32_t *d_n_slots, void *d_work);
+                                 const int32_t *d_slots, const int32_t *d_n_slots, void *d_work,
+                                 size_t work_bytes);
 /* Grows every list that overflowed (needed > room) and clears ATH__SLOT_STALLED of those slots;
  * their next update rebuilds. *n_grown is how many there were. Nothing has changed if there is no
  * memory for them (ATH_E_NO_MEMORY). ATH_E_STATE unless fitted to this batch. May allocate;

@@ -450,8 +450,11 @@ static bool neighbors_valid(const ath__neighbors_args *a, int32_t slot)
     return !neighbors_moved(x, built, n, half * half * (1.0 - 0x1p-20));
 }
 
-void ATH__HOST_KERNEL(neighbors_update)(const void *args)
+void ATH__HOST_KERNEL(neighbors_update)(const void *args, const ath__share *share)
 {
+    if (share->member != 0) {
+        return;
+    }
     const ath__neighbors_args *a = args;
     const int32_t n_slots = *a->n_slots;
     for (int32_t k = 0; k < n_slots; k++) {

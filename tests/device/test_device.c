@@ -111,8 +111,9 @@ typedef struct add_args {
     double number;
 } add_args;
 
-static void add_kernel(const void *args)
+static void add_kernel(const void *args, const ath__share *share)
 {
+    (void)share;
     const add_args *a = args;
     a->values[0] += a->number;
 }

@@ -26,8 +26,9 @@ typedef struct axpy_args {
 } axpy_args;
 ATH__CHECK_ARGS(NVE_PRE, axpy_args, a);
 
-static void axpy_kernel(const void *args)
+static void axpy_kernel(const void *args, const ath__share *share)
 {
+    (void)share;
     const axpy_args *k = args;
     for (int64_t i = 0; i < k->n; i++) {
         k->y[i] += k->a * k->x[i];

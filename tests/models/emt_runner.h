@@ -110,7 +110,7 @@ static inline void runner_put(runner *r, ath_system *const *systems, int32_t n, 
                                               .all_pairs_max = needs.all_pairs_max};
         runner_ok(r, ath__neighbors_create(r->ctx, &config, &r->neighbors));
         runner_ok(r, ath__neighbors_fit(r->neighbors, r->batch));
-        r->list_bytes = ath__neighbors_work(r->neighbors, most);
+        r->list_bytes = ath__neighbors_work(r->neighbors, most, 1);
         runner_ok(r, ath__device_alloc(r->device, r->list_bytes, 1, &r->list_work));
     }
 }
@@ -120,7 +120,7 @@ static inline void runner_lists(runner *r)
 {
     for (int32_t grown = 1; r->neighbors && grown > 0;) {
         runner_ok(r, ath__neighbors_update(r->neighbors, &r->stream, &r->view, r->slots, &r->n,
-                                           r->list_work));
+                                           r->list_work, r->list_bytes));
         runner_ok(r, ath__neighbors_grow(r->neighbors, r->batch, &grown));
         ath__neighbors_view(r->neighbors, &r->list);
     }

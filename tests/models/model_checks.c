@@ -147,7 +147,7 @@ static void model_call_open(model_call *c, const model_bench *b, ath_system *con
                                               .all_pairs_max = needs.all_pairs_max};
         model_ok(b, ath__neighbors_create(b->ctx, &config, &c->neighbors));
         model_ok(b, ath__neighbors_fit(c->neighbors, c->batch));
-        c->list_bytes = ath__neighbors_work(c->neighbors, most);
+        c->list_bytes = ath__neighbors_work(c->neighbors, most, 1);
         model_ok(b, ath__device_alloc(b->device, c->list_bytes, 1, &c->list_work));
     }
 }
@@ -168,8 +168,9 @@ static void model_call_close(model_call *c)
 static void model_call_lists(model_call *c)
 {
     for (int32_t grown = 1; c->neighbors && grown > 0;) {
-        model_ok(c->bench, ath__neighbors_update(c->neighbors, &c->stream, &c->compute.view,
-                                                 c->slots, c->n_slots, c->list_work));
+        model_ok(c->bench,
+                 ath__neighbors_update(c->neighbors, &c->stream, &c->compute.view, c->slots,
+                                       c->n_slots, c->list_work, c->list_bytes));
         model_ok(c->bench, c->bench->device->ops->wait(&c->stream));
         model_ok(c->bench, ath__neighbors_grow(c->neighbors, c->batch, &grown));
         ath__neighbors_view(c->neighbors, &c->compute.list);

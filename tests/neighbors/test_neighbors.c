@@ -102,7 +102,7 @@ static ath_status world_fit(world *w)
         const int32_t m = ath_batch_n_atoms_of(w->batch, i);
         most = m > most ? m : most;
     }
-    const size_t bytes = ath__neighbors_work(w->nl, most);
+    const size_t bytes = ath__neighbors_work(w->nl, most, 1);
     if (bytes > w->work_bytes) {
         ath__device_free(w->device, w->d_work, w->work_bytes, 1);
         w->d_work = NULL;
@@ -131,8 +131,8 @@ static ath_status world_update(world *w)
 {
     ath__view view;
     ath__batch_view(w->batch, &view);
-    ATH__TRY(
-        ath__neighbors_update(w->nl, &w->device->stream, &view, w->d_slots, w->d_n, w->d_work));
+    ATH__TRY(ath__neighbors_update(w->nl, &w->device->stream, &view, w->d_slots, w->d_n, w->d_work,
+                                   w->work_bytes));
     return ath_device_synchronize(w->device);
 }
 

@@ -116,7 +116,7 @@ static void check_moves(rig *r, structure *st, ath__kernel_fn kernel, uint64_t *
         }
         put_positions(r, &st[s], s);
     }
-    kernel(&r->args);
+    kernel(&r->args, &ath__alone);
     for (int32_t s = 0; s < r->n_slots; s++) {
         oracle_build(&st[s], cutoff, &want);
         t->differences +=
@@ -129,7 +129,7 @@ static void check_moves(rig *r, structure *st, ath__kernel_fn kernel, uint64_t *
         put_positions(r, &st[s], s);
         r->args.list.room[s] = 0; /* so that the kernel cannot but say that it wants to rebuild */
     }
-    kernel(&r->args);
+    kernel(&r->args, &ath__alone);
     for (int32_t s = 0; s < r->n_slots; s++) {
         oracle_build(&st[s], cutoff + r->args.skin, &want);
         t->rebuilt +=
@@ -183,7 +183,7 @@ static void check_group(const structure_spec *spec, int32_t n, double neighbors,
         r[k].args.cutoff = cutoff;
         r[k].args.skin = skin;
         rig_work(&r[k], work);
-        test_kernels[(first + k * random_int(rng, 1, 2)) % test_n_kernels](&r[k].args);
+        test_kernels[(first + k * random_int(rng, 1, 2)) % test_n_kernels](&r[k].args, &ath__alone);
         t->touched += rig_touched(&r[k]);
     }
     t->unequal += n_rigs == 2 && !same_lists(&r[0], &r[1]);
@@ -288,7 +288,7 @@ static void test_limits(void **state)
             memcpy(st.x, st.x + 3 * (st.n / 2), 3 * sizeof *st.x);
             oracle_build(&st, 2.0, &want);
             open_one(&r, &st, 1.5, 0.5, 40 * st.n);
-            test_kernels[k](&r.args);
+            test_kernels[k](&r.args, &ath__alone);
             assert_int_equal(list_differences(&r.args.list, 0, 32, &st, INFINITY, &want), 0);
             assert_int_equal(rig_touched(&r), 0);
             if (n == 1) { /* 6 of length 1, 12 of sqrt 2, 8 of sqrt 3; the 6 of length 2 are out */
@@ -346,7 +346,7 @@ static void test_shells(void **state)
         oracle_build(&st, reach, &want);
         left -= want.n_pairs;
         open_one(&r, &st, reach, 0.0, want.n_pairs);
-        test_kernels[k % test_n_kernels](&r.args);
+        test_kernels[k % test_n_kernels](&r.args, &ath__alone);
         assert_int_equal(list_differences(&r.args.list, 0, 32, &st, INFINITY, &want), 0);
         assert_true(r.args.list.path[0] & ATH__PATH_EXACT);
         oracle_build(&st, reach * (1.0 - 1e-6), &want);
@@ -372,7 +372,7 @@ static void test_coincident(void **state)
     oracle_build(&st, 1.0, &want);
     assert_int_equal(want.n_pairs, 125 * 124);
     open_one(&r, &st, 0.8, 0.2, want.n_pairs);
-    test_kernels[0](&r.args);
+    test_kernels[0](&r.args, &ath__alone);
     assert_int_equal(list_differences(&r.args.list, 0, 32, &st, INFINITY, &want), 0);
     assert_int_equal(r.args.list.path[0] & 31, ATH__PATH_TREE);
     rig_close(&r);
@@ -393,7 +393,7 @@ static void test_outliers(void **state)
     }
     oracle_build(&st, 1.8, &want);
     open_one(&r, &st, 1.5, 0.3, want.n_pairs);
-    test_kernels[0](&r.args);
+    test_kernels[0](&r.args, &ath__alone);
     assert_int_equal(list_differences(&r.args.list, 0, 32, &st, INFINITY, &want), 0);
     assert_true(r.args.list.path[0] & ATH__PATH_TREE);
     rig_close(&r);
@@ -413,7 +413,7 @@ static void test_overflow(void **state)
     oracle_build(&st, 2.3, &want);
     for (int64_t room = 0; room <= want.n_pairs; room = room ? 2 * room : 1) {
         open_one(&r, &st, 2.0, 0.3, room);
-        test_kernels[0](&r.args);
+        test_kernels[0](&r.args, &ath__alone);
         assert_int_equal(rig_touched(&r), 0);
         assert_int_equal(r.args.list.needed[0], want.n_pairs);
         assert_int_equal(r.args.list.valid[0], 0);
@@ -423,7 +423,7 @@ static void test_overflow(void **state)
             assert_int_equal(r.args.list.count[32 + i], 0);
         }
         r.args.list.needed[0] = -1; /* a stalled slot is left alone */
-        test_kernels[0](&r.args);
+        test_kernels[0](&r.args, &ath__alone);
         assert_int_equal(r.args.list.needed[0], -1);
         rig_close(&r);
     }
@@ -443,34 +443,34 @@ static void test_validity(void **state)
     double *x = r.args.view.positions + 3 * 32, *cell = r.args.view.cell;
     const int32_t last = st.n - 1;
     int64_t builds = 1;
-    test_kernels[0](&r.args);
+    test_kernels[0](&r.args, &ath__alone);
     assert_int_equal(l->builds[0], builds);
     for (int32_t i = 0; i < st.n; i++) { /* each atom alone, up to the limit and beyond */
         x[3 * i + i % 3] += 0.24999;
-        test_kernels[i % test_n_kernels](&r.args);
+        test_kernels[i % test_n_kernels](&r.args, &ath__alone);
         assert_int_equal(l->builds[0], builds);
         x[3 * i + (i + 1) % 3] += 0.01;
-        test_kernels[i % test_n_kernels](&r.args);
+        test_kernels[i % test_n_kernels](&r.args, &ath__alone);
         assert_int_equal(l->builds[0], ++builds);
     }
     cell[0] = nextafter(cell[0], 100.0);
-    test_kernels[0](&r.args);
+    test_kernels[0](&r.args, &ath__alone);
     assert_int_equal(l->builds[0], ++builds);
     r.args.view.pbc[1] = 0;
-    test_kernels[0](&r.args);
+    test_kernels[0](&r.args, &ath__alone);
     assert_int_equal(l->builds[0], ++builds);
     r.args.skin = 0.0; /* without a skin every bit counts */
-    test_kernels[0](&r.args);
+    test_kernels[0](&r.args, &ath__alone);
     assert_int_equal(l->builds[0], builds);
     x[3 * last + 2] = nextafter(x[3 * last + 2], 100.0);
-    test_kernels[0](&r.args);
+    test_kernels[0](&r.args, &ath__alone);
     assert_int_equal(l->builds[0], ++builds);
     r.args.all_pairs_max = st.n; /* the cell is 6 wide, so half of it will do for a cutoff of 1.5 */
-    test_kernels[0](&r.args);
+    test_kernels[0](&r.args, &ath__alone);
     assert_int_equal(l->valid[0], 0);
     assert_int_equal(l->builds[0], builds);
     r.args.cutoff = 3.5;
-    test_kernels[0](&r.args);
+    test_kernels[0](&r.args, &ath__alone);
     assert_int_equal(l->valid[0], 0); /* too many for the room: it did try */
     assert_int_equal(r.args.view.flags[0], ATH__SLOT_STALLED);
     rig_close(&r);
@@ -492,7 +492,7 @@ static void test_no_cross_pairs(void **state)
     r.args.cutoff = 1.2;
     r.args.skin = 0.4;
     rig_work(&r, ath__neighbors_bytes(st[0].n, 4096));
-    test_kernels[0](&r.args);
+    test_kernels[0](&r.args, &ath__alone);
     for (int32_t s = 0; s < 2; s++) {
         assert_int_equal(
             list_differences(&r.args.list, s, r.args.view.first[s], &st[s], INFINITY, &want), 0);
@@ -512,7 +512,7 @@ static void expect_reason(const structure *st, double cutoff, int32_t reason)
             open_one(&r, st, cutoff, 0.5, 64);
             r.args.view.reason[0] = earlier;
             memset(r.args.list.count + 32, 0xff, (size_t)st->n * sizeof(int32_t));
-            test_kernels[k](&r.args);
+            test_kernels[k](&r.args, &ath__alone);
             assert_int_equal(r.args.view.reason[0], earlier ? earlier : reason);
             assert_int_equal(r.args.list.valid[0], 0);
             assert_int_equal(r.args.list.needed[0], 0);
@@ -580,7 +580,7 @@ static void test_thin_cells(void **state)
         }
         oracle_build(&st, 2.5, &want);
         open_one(&r, &st, 2.0, 0.5, want.n_pairs);
-        test_kernels[0](&r.args);
+        test_kernels[0](&r.args, &ath__alone);
         assert_int_equal(list_differences(&r.args.list, 0, 32, &st, INFINITY, &want), 0);
         assert_int_equal(r.args.list.needed[0], 2 * (int64_t)(2.5 / height));
         rig_close(&r);
@@ -607,7 +607,7 @@ typedef struct worker {
 static void *worker_run(void *arg)
 {
     worker *w = arg;
-    w->kernel(&w->args);
+    w->kernel(&w->args, &ath__alone);
     return NULL;
 }
 
@@ -632,7 +632,7 @@ static void test_threads(void **state)
         r[k].args.skin = 0.3;
         rig_work(&r[k], ath__neighbors_bytes(200, 65536));
     }
-    test_kernels[0](&r[0].args);
+    test_kernels[0](&r[0].args, &ath__alone);
     for (int k = 0; k < THREADS; k++) {
         w[k].args = r[1].args;
         w[k].args.work = aligned_alloc(64, (size_t)(r[1].args.work_bytes + 63) / 64 * 64);
