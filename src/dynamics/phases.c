@@ -63,6 +63,7 @@ static ath_status phases_update(const ath__job *job, ath__member *member, const 
             .args = {.view = job->view,
                      .slots = phases_slots(tile, p),
                      .n_slots = tile->d_counts + p,
+                     .work = member->d_work,
                      .seed = dyn->parts[p].config.seed,
                      .n_system_state = dyn->plan.n_system_state,
                      .n_atom_state = dyn->plan.n_atom_state},

@@ -151,7 +151,9 @@ static size_t plan_work(const ath_dynamics *dyn, int32_t max_atoms, int32_t n_me
 {
     ath__model_needs needs = {0};
     dyn->model->ops->needs(dyn->model->state, max_atoms, &needs);
-    const size_t bytes = needs.work_bytes + (size_t)(n_members - 1) * needs.member_bytes;
+    const size_t compute = needs.work_bytes + (size_t)(n_members - 1) * needs.member_bytes;
+    const size_t update = ath__update_work(max_atoms);
+    const size_t bytes = compute > update ? compute : update;
     const size_t list =
         dyn->plan.neighbors ? ath__neighbors_work(dyn->plan.neighbors, max_atoms, n_members) : 0;
     return list > bytes ? list : bytes;

@@ -24,8 +24,6 @@
 /* Cells of the state: time step, mixing parameter, steps downhill in a row. */
 enum { ATH__FIRE_DT, ATH__FIRE_ALPHA, ATH__FIRE_N_POSITIVE, ATH__FIRE_CELLS };
 
-enum { ATH__FIRE_BLOCK = 256 }; /* atoms */
-
 typedef struct ath__fire_parameters {
     double dt_min, dt_max; /* internal units of time */
     double max_step;       /* angstrom */

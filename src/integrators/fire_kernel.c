@@ -1,4 +1,5 @@
-/* fire_kernel.c - host kernel of FIRE (fire.h): one pass for the sums, one for the atoms. */
+/* fire_kernel.c - host kernel of FIRE (fire.h): one pass for the sums, one for the atoms. In a team
+ * each member makes the sums of its blocks, and the first one adds them and decides. */
 #include "integrators/fire.h"
 #include "integrators/rows.h"
 
@@ -42,9 +43,9 @@ static inline void fire_add_some(fire_sum3 *sum, const double v[FIRE_WIDTH],
     fire_add(sum, a, b);
 }
 
-/* Sums of n <= 3 * ATH__FIRE_BLOCK components; the last eight may reach into the padding. */
-static inline void fire_add_block(ath__fire_sums *total, const double *v, const double *f,
-                                  const uint8_t *fixed, int64_t n)
+/* Sums of n <= 3 * ATH__BLOCK components; the last eight may reach into the padding. */
+static inline ath__fire_sums fire_block(const double *v, const double *f, const uint8_t *fixed,
+                                        int64_t n)
 {
     fire_sum3 sum = {{{0}}, {{0}}, {{0}}};
     int64_t k = 0;
@@ -54,18 +55,30 @@ static inline void fire_add_block(ath__fire_sums *total, const double *v, const 
     for (; k < n; k += FIRE_WIDTH) {
         fire_add_some(&sum, v + k, f + k, fixed ? fixed + k : NULL, n - k);
     }
-    total->vf += fire_fold(sum.vf);
-    total->vv += fire_fold(sum.vv);
-    total->ff += fire_fold(sum.ff);
+    return (ath__fire_sums){fire_fold(sum.vf), fire_fold(sum.vv), fire_fold(sum.ff)};
 }
 
-static inline ath__fire_sums fire_sums(const ath__rows *rows)
+static inline void fire_add_sums(ath__fire_sums *total, ath__fire_sums s)
 {
-    const int64_t block = 3 * ATH__FIRE_BLOCK, n = 3 * rows->n;
+    total->vf += s.vf;
+    total->vv += s.vv;
+    total->ff += s.ff;
+}
+
+/* Sums over rows; blocks, if not NULL: those of each block instead. */
+static inline ath__fire_sums fire_sums(const ath__rows *rows, ath__fire_sums *blocks)
+{
+    const int64_t block = 3 * ATH__BLOCK, n = 3 * rows->n;
     ath__fire_sums total = {0.0, 0.0, 0.0};
     for (int64_t k = 0; k < n; k += block) {
-        fire_add_block(&total, rows->velocities + k, rows->forces + k,
-                       rows->fixed ? rows->fixed + k : NULL, n - k < block ? n - k : block);
+        const ath__fire_sums s =
+            fire_block(rows->velocities + k, rows->forces + k, rows->fixed ? rows->fixed + k : NULL,
+                       n - k < block ? n - k : block);
+        if (blocks) {
+            blocks[k / block] = s;
+        } else {
+            fire_add_sums(&total, s);
+        }
     }
     return total;
 }
@@ -129,11 +142,35 @@ ATH__INLINED void fire_update(ath__rows at, double *positions, double *velocitie
     ath__rows_store(&at, r, v, positions, velocities);
 }
 
+/* What a team shares: the decision, and the sums of blocks. */
+typedef struct fire_shared {
+    _Alignas(64) ath__fire_mix mix;
+    ath__fire_sums blocks[];
+} fire_shared;
+
+/* Decides on a step. rows: of this member, of n atoms in all. */
+static inline ath__fire_mix fire_decide(const ath__fire_args *a, const ath__rows *rows, int64_t n,
+                                        double *cells, const ath__share *share)
+{
+    fire_shared *shared = a->update.work;
+    if (share->size == 1) {
+        return ath__fire_control(&a->parameters, fire_sums(rows, NULL), cells);
+    }
+    fire_sums(rows, shared->blocks + rows->first / ATH__BLOCK);
+    ath__meet(share);
+    if (share->member == 0) {
+        ath__fire_sums total = {0.0, 0.0, 0.0};
+        for (int64_t b = 0; b * ATH__BLOCK < n; b++) {
+            fire_add_sums(&total, shared->blocks[b]);
+        }
+        shared->mix = ath__fire_control(&a->parameters, total, cells);
+    }
+    ath__meet(share);
+    return shared->mix;
+}
+
 void ATH__HOST_KERNEL(fire_pre)(const void *args, const ath__share *share)
 {
-    if (share->member != 0) {
-        return;
-    }
     const ath__fire_args *a = args;
     const ath__update_args *u = &a->update;
     for (int32_t i = 0; i < *u->n_slots; i++) {
@@ -141,12 +178,12 @@ void ATH__HOST_KERNEL(fire_pre)(const void *args, const ath__share *share)
         if (u->view.flags[slot] & ATH__PRE_SKIPS) {
             continue;
         }
-        ath__rows rows = ath__rows_of(&u->view, slot);
+        const ath__rows all = ath__rows_of(&u->view, slot), rows = ath__rows_share(&all, share);
         fire_work work;
         work.max_step = a->parameters.max_step;
-        work.mix = ath__fire_control(&a->parameters, fire_sums(&rows),
-                                     u->view.system_state + (int64_t)slot * u->n_system_state);
+        work.mix = fire_decide(a, &rows, all.n,
+                               u->view.system_state + (int64_t)slot * u->n_system_state, share);
         ath__rows_each(&rows, fire_update, 1, &work);
-        u->view.flags[slot] |= ATH__SLOT_STALE;
+        ath__rows_moved(&u->view, slot, share);
     }
 }

@@ -30,9 +30,17 @@ typedef struct ath__update_args {
     ath__view view;
     const int32_t *slots;
     const int32_t *n_slots;
+    void *work;                           /* what a team shares: ath__update_work bytes; no team:
+                                           * not looked at */
     int64_t seed;                         /* of the stage; first scalar */
     int32_t n_system_state, n_atom_state; /* strides, in cells */
 } ath__update_args;
+
+/* Bytes of work memory of an update of systems of at most n atoms: 64 and 32 for each block. */
+static inline size_t ath__update_work(int32_t n)
+{
+    return 64 + ((size_t)n / ATH__BLOCK + 1) * 32;
+}
 
 typedef struct ath__update {
     ath__stream *stream;

@@ -71,9 +71,6 @@ ATH__INLINED void langevin_update(ath__rows at, double *positions, double *veloc
 
 void ATH__HOST_KERNEL(langevin_pre)(const void *args, const ath__share *share)
 {
-    if (share->member != 0) {
-        return;
-    }
     const ath__update_args *a = args;
     for (int32_t i = 0; i < *a->n_slots; i++) {
         int32_t slot = a->slots[i];
@@ -87,8 +84,8 @@ void ATH__HOST_KERNEL(langevin_pre)(const void *args, const ath__share *share)
             ath__langevin_prepare(work.dt, cell[ATH__LANGEVIN_KT], cell[ATH__LANGEVIN_FRICTION]);
         work.step = (uint64_t)a->view.stage_steps[slot];
         ath__noise_key(a->seed, a->view.uid + 2 * (int64_t)slot, work.key);
-        ath__rows rows = ath__rows_of(&a->view, slot);
+        ath__rows all = ath__rows_of(&a->view, slot), rows = ath__rows_share(&all, share);
         ath__rows_each(&rows, langevin_update, 1, &work);
-        a->view.flags[slot] |= ATH__SLOT_STALE;
+        ath__rows_moved(&a->view, slot, share);
     }
 }

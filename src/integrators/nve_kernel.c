@@ -37,9 +37,6 @@ ATH__INLINED void nve_post_rows(ath__rows at, double *positions, double *velocit
 
 void ATH__HOST_KERNEL(nve_pre)(const void *args, const ath__share *share)
 {
-    if (share->member != 0) {
-        return;
-    }
     const ath__update_args *a = args;
     for (int32_t i = 0; i < *a->n_slots; i++) {
         int32_t slot = a->slots[i];
@@ -47,17 +44,14 @@ void ATH__HOST_KERNEL(nve_pre)(const void *args, const ath__share *share)
             continue;
         }
         double dt = a->view.system_state[(int64_t)slot * a->n_system_state + ATH__NVE_DT];
-        ath__rows rows = ath__rows_of(&a->view, slot);
+        ath__rows all = ath__rows_of(&a->view, slot), rows = ath__rows_share(&all, share);
         ath__rows_each(&rows, nve_pre_rows, 1, &dt);
-        a->view.flags[slot] |= ATH__SLOT_STALE;
+        ath__rows_moved(&a->view, slot, share);
     }
 }
 
 void ATH__HOST_KERNEL(nve_post)(const void *args, const ath__share *share)
 {
-    if (share->member != 0) {
-        return;
-    }
     const ath__update_args *a = args;
     for (int32_t i = 0; i < *a->n_slots; i++) {
         int32_t slot = a->slots[i];
@@ -65,7 +59,7 @@ void ATH__HOST_KERNEL(nve_post)(const void *args, const ath__share *share)
             continue;
         }
         double dt = a->view.system_state[(int64_t)slot * a->n_system_state + ATH__NVE_DT];
-        ath__rows rows = ath__rows_of(&a->view, slot);
+        ath__rows all = ath__rows_of(&a->view, slot), rows = ath__rows_share(&all, share);
         ath__rows_each(&rows, nve_post_rows, 0, &dt);
     }
 }

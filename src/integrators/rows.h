@@ -63,6 +63,26 @@ static inline ath__rows ath__rows_at(const ath__rows *rows, int64_t first)
     return at;
 }
 
+/* The rows of a member's share. */
+static inline ath__rows ath__rows_share(const ath__rows *rows, const ath__share *share)
+{
+    int64_t begin, end;
+    ath__share_range(share, rows->n, &begin, &end);
+    ath__rows at = ath__rows_at(rows, begin);
+    at.n = end - begin;
+    return at;
+}
+
+/* Says that energy and forces of a system are older than its positions, when all members have read
+ * its flags. */
+static inline void ath__rows_moved(const ath__view *view, int32_t slot, const ath__share *share)
+{
+    ath__meet(share);
+    if (share->member == 0) {
+        view->flags[slot] |= ATH__SLOT_STALE;
+    }
+}
+
 /* An update of eight atoms: reads the rows `at` (at.fixed is NULL where all components are free)
  * and writes new positions and velocities, [8][3] each, which may be those of `at`. */
 typedef void (*ath__rows_update)(ath__rows at, double *positions, double *velocities,

@@ -215,6 +215,7 @@ static void lj_needs(const void *object, int32_t max_atoms, ath__model_needs *ou
     out->all_pairs_max = state->precision == LJ_PRECISION_MIXED ? (int32_t)ATH__LJ_ALL_PAIRS_MIXED
                                                                 : (int32_t)ATH__LJ_ALL_PAIRS;
     out->work_bytes = ATH__LJ_FIXED_BYTES + (size_t)max_atoms * ATH__LJ_ATOM_BYTES;
+    out->member_bytes = ATH__LJ_MEMBER_BYTES;
 }
 
 /* The pair of kinds a, b, at place ab of the tables. */

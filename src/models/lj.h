@@ -41,10 +41,11 @@ enum {
     ATH__LJ_ALL_PAIRS = 192,
     ATH__LJ_ALL_PAIRS_MIXED = 256,
     /* Work memory of the host kernel. All pairs of 192 atoms (256 in mixed precision) take 100 KiB,
-     * the neighbours of one atom of a list 40 KiB. A list needs per atom: its kind, and its
-     * position in 32 bytes. */
+     * the neighbours that a member keeps 40 KiB. A list needs per atom: its kind, its position in
+     * 32 bytes, and 1/256 of the sums of a block. */
     ATH__LJ_FIXED_BYTES = 160 * 1024,
-    ATH__LJ_ATOM_BYTES = 36
+    ATH__LJ_MEMBER_BYTES = 40 * 1024,
+    ATH__LJ_ATOM_BYTES = 37
 };
 
 /* What a pair of kinds a and b needs, as a number of type T or a vector of them. */

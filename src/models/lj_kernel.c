@@ -5,10 +5,11 @@
  * neighbour list (lj_rows.h). Each system is computed by itself, so nothing that is beside it in a
  * call can matter. Forces have the same bits whether or not energy and stress are wanted.
  *
+ * A team divides the rows of a list in blocks of atoms; all pairs of a small system are not
+ * divided.
+ *
  * A position that is not a number gives forces that are not numbers. Two atoms at one point do,
  * too.
- *
- * Not here: threads within one system.
  */
 #include "data/cell.h"
 #include "models/lj.h"
@@ -19,8 +20,8 @@
 enum { LJ_OPEN, LJ_DIAGONAL, LJ_SKEWED };
 
 enum {
-    LJ_SMALL = 128, /* atoms up to which the larger chunk fits into the first cache */
-    LJ_BLOCK = 256, /* atoms whose sums over pairs are added at once */
+    LJ_SMALL = 128,        /* atoms up to which the larger chunk fits into the first cache */
+    LJ_BLOCK = ATH__BLOCK, /* atoms whose sums over pairs are added at once */
     LJ_ALIGN = 64
 };
 
@@ -63,6 +64,8 @@ typedef struct lj_system {
     lj_sums sums;    /* of a block of atoms, or of all */
     double total[7]; /* energy, then sum of f d d^T over pairs */
     double *forces;  /* [n][3] */
+    const ath__share *share;
+    int32_t begin, end; /* atoms of this member */
     /* the list, if there is one */
     const ath__neighbor *entries;
     const int32_t *row, *count; /* [n] */
@@ -140,23 +143,23 @@ static void lj_periods(const lj_box *box, lj_points p, double *h, double *g)
     }
 }
 
-/* Adds the sums of the lanes to the totals. */
-static void lj_add_sums(lj_system *system, double weight)
+/* total[q] += weight * the sum over lanes */
+static void lj_add_sums(const lj_sums *sums, double weight, double total[7])
 {
     for (int q = 0; q < 7; q++) {
-        const double *v = system->sums.lane[q];
+        const double *v = sums->lane[q];
         double w[8];
         for (int l = 0; l < 8; l++) {
             w[l] = v[l] + v[l + 8];
         }
-        system->total[q] += weight * lj_tree(w);
+        total[q] += weight * lj_tree(w);
     }
 }
 
 static uint32_t *lj_wrap_numbers(const lj_system *system, lj_arena *arena)
 {
     uint32_t *wrap = lj_take(arena, (size_t)system->n * sizeof *wrap);
-    for (int32_t i = 0; i < system->n; i++) {
+    for (int32_t i = system->begin; i < system->end; i++) {
         wrap[i] = lj_wrap_number(system->wrap + 3 * (int64_t)i);
     }
     return wrap;
@@ -165,7 +168,7 @@ static uint32_t *lj_wrap_numbers(const lj_system *system, lj_arena *arena)
 static int32_t *lj_kinds(const lj_system *system, lj_arena *arena)
 {
     int32_t *kind = lj_take(arena, (size_t)system->n * sizeof *kind);
-    for (int32_t i = 0; i < system->n; i++) {
+    for (int32_t i = system->begin; i < system->end; i++) {
         kind[i] = ath__lj_kind(system->par, system->numbers[i]);
     }
     return kind;
@@ -261,7 +264,19 @@ static void lj_report(const lj_system *system, uint32_t want, double *energy, do
     }
 }
 
-static void lj_compute_slot(const ath__force_args *a, int32_t slot)
+/* The atoms of this member, all of them where the system is not divided; whether there are any. */
+static bool lj_divide(lj_system *system, bool all_pairs)
+{
+    int64_t begin = 0, end = system->n;
+    if (!all_pairs) {
+        ath__share_range(system->share, system->n, &begin, &end);
+    }
+    system->begin = (int32_t)begin;
+    system->end = (int32_t)end;
+    return !all_pairs || system->share->member == 0;
+}
+
+static void lj_compute_slot(const ath__force_args *a, int32_t slot, const ath__share *share)
 {
     const ath__lj_params *par = a->params;
     const ath__view *v = &a->view;
@@ -275,6 +290,7 @@ static void lj_compute_slot(const ath__force_args *a, int32_t slot)
     system.numbers = v->numbers + first;
     system.forces = v->forces + 3 * first;
     system.n = v->n_atoms[slot];
+    system.share = share;
     system.want = (a->want & (ATH__WANT_ENERGY | ATH__WANT_STRESS)) != 0;
     system.general = par->n_kinds > 1 || par->scheme >= ATH__LJ_FORCE_SHIFT;
     if (system.want) {
@@ -283,7 +299,11 @@ static void lj_compute_slot(const ath__force_args *a, int32_t slot)
     }
     lj_look_at_cell(&system.box, cell, pbc);
     system.nearest = ath__all_pairs_enough(0, cell, pbc, par->cutoff, 0);
-    if (system.nearest && system.n <= par->all_pairs_max) {
+    const bool all_pairs = system.nearest && system.n <= par->all_pairs_max;
+    if (!lj_divide(&system, all_pairs)) {
+        return;
+    }
+    if (all_pairs) {
         (par->mixed ? lj_all_pairs_f : lj_all_pairs_d)(&system, &arena);
     } else {
         system.entries = a->list.entry + a->list.start[slot];
@@ -292,23 +312,20 @@ static void lj_compute_slot(const ath__force_args *a, int32_t slot)
         system.wrap = a->list.wrap + 3 * first;
         (par->mixed ? lj_list_f : lj_list_d)(&system, &arena);
     }
-    for (int32_t k = 0; k < 3 * system.n; k++) { /* what is not a number must not be lost */
+    for (int32_t k = 3 * system.begin; k < 3 * system.end; k++) { /* NaN must not be lost */
         system.forces[k] += system.positions[k] - system.positions[k];
     }
-    if (system.want) {
+    if (system.want && share->member == 0) {
         lj_report(&system, a->want, &v->energy[slot], v->stress + 9 * (int64_t)slot);
     }
 }
 
 void ATH__HOST_KERNEL(lj_force)(const void *args, const ath__share *share)
 {
-    if (share->member != 0) {
-        return;
-    }
     const ath__force_args *a = args;
     for (int32_t k = 0; k < *a->n_slots; k++) {
         if (!(a->view.flags[a->slots[k]] & ATH__SLOT_STALLED)) {
-            lj_compute_slot(a, a->slots[k]);
+            lj_compute_slot(a, a->slots[k], share);
         }
     }
 }

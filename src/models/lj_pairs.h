@@ -532,6 +532,6 @@ static void LJ(lj_all_pairs)(lj_system *system, lj_arena *arena)
     lj_join_rows(x, w.n_wide, n, system->forces);
 #endif
     if (system->want) {
-        lj_add_sums(system, 1.0);
+        lj_add_sums(&system->sums, 1.0, system->total);
     }
 }

@@ -27,6 +27,8 @@ typedef struct LJ(lj_kept) {
     LJ_T d[3][LJ(LJ_ROW_ROOM)]; /* r_ij, angstrom; vectors may be stored behind the last one */
     int32_t kind[LJ(LJ_ROW_ROOM)];
 } LJ(lj_kept);
+ATH__STATIC_ASSERT(sizeof(LJ(lj_kept)) <= ATH__LJ_MEMBER_BYTES && sizeof(LJ(lj_kept)) % 64 == 0,
+                   "memory of a member");
 
 /* One system. */
 typedef struct LJ(lj_walk) {
@@ -36,7 +38,8 @@ typedef struct LJ(lj_walk) {
     int scheme;
     int32_t n_kinds;
     LJ(lj_kept) * kept;
-    lj_sums *sums; /* of the present block */
+    lj_sums *sums;           /* of the present block */
+    double (*block_sums)[7]; /* [blocks] energy and virial */
 } LJ(lj_walk);
 
 #if LJ_AVX512
@@ -374,11 +377,11 @@ LJ_INLINE int32_t LJ(lj_row_group)(const LJ(lj_walk) * w, lj_system *system, int
     return i + n_rows;
 }
 
-/* All rows of a system. */
+/* All rows of this member. */
 LJ_INLINE void LJ(lj_all_rows)(const LJ(lj_walk) * w, lj_system *system, lj_variant v)
 {
-    for (int32_t block = 0; block < system->n; block += LJ_BLOCK) {
-        const int32_t end = system->n - block < LJ_BLOCK ? system->n : block + LJ_BLOCK;
+    for (int32_t block = system->begin; block < system->end; block += LJ_BLOCK) {
+        const int32_t end = system->end - block < LJ_BLOCK ? system->end : block + LJ_BLOCK;
         if (v.want) {
             memset(w->sums, 0, sizeof *w->sums);
         }
@@ -386,7 +389,9 @@ LJ_INLINE void LJ(lj_all_rows)(const LJ(lj_walk) * w, lj_system *system, lj_vari
             i = LJ(lj_row_group)(w, system, i, end, v);
         }
         if (v.want) {
-            lj_add_sums(system, 0.5);
+            double *sums = w->block_sums[block / LJ_BLOCK];
+            memset(sums, 0, sizeof *w->block_sums);
+            lj_add_sums(w->sums, 0.5, sums);
         }
     }
 }
@@ -430,7 +435,8 @@ static void lj_place_rows_f(lj_rows *rows, const lj_system *system, lj_arena *ar
     /* 2^-33 of this is less than float32 makes of the nearest separations that there are */
     const bool coarse = longest > 512.0;
     float *low = coarse ? lj_take(arena, 4 * (size_t)system->n * sizeof *low) : NULL;
-    for (int32_t i = 0; i < system->n; i++, x += 3) {
+    x += 3 * (int64_t)system->begin;
+    for (int32_t i = system->begin; i < system->end; i++, x += 3) {
         double rest[3];
         for (int k = 0; k < 3; k++) {
             const double s = (g[3 * k] * x[0] + g[3 * k + 1] * x[1]) + g[3 * k + 2] * x[2];
@@ -459,7 +465,7 @@ static void lj_place_rows_d(lj_rows *rows, const lj_system *system, lj_arena *ar
         rows->edge[c] = box->pbc[c] ? 0.5 * rows->length[c] : DBL_MAX;
         per_cell[c] = box->pbc[c] ? 1.0 / rows->length[c] : 0.0;
     }
-    for (int32_t i = 0; i < system->n; i++) {
+    for (int32_t i = system->begin; i < system->end; i++) {
         for (int c = 0; c < 3; c++) {
             const double x = system->positions[3 * (int64_t)i + c], s = x * per_cell[c];
             moved[4 * (int64_t)i + c] = x - ((s + LJ_ROUND) - LJ_ROUND) * rows->length[c];
@@ -490,11 +496,20 @@ static void LJ(lj_list)(lj_system *system, lj_arena *arena)
     w.pair = LJ(lj_only_pair)(w.tables);
     w.scheme = par->scheme;
     w.n_kinds = par->n_kinds;
-    w.kept = lj_take(arena, sizeof *w.kept);
+    const int32_t n_blocks = (system->n + LJ_BLOCK - 1) / LJ_BLOCK;
+    w.block_sums = lj_take(arena, (size_t)n_blocks * sizeof *w.block_sums);
+    w.kept = (LJ(lj_kept) *)lj_take(arena, 0) + system->share->member;
     w.sums = &system->sums;
+    ath__meet(system->share);
     if (system->general) {
         LJ(lj_walk_general)(&w, system, how);
     } else {
         LJ(lj_walks)[how][system->want](&w, system);
+    }
+    ath__meet(system->share);
+    for (int32_t b = 0; system->want && b < n_blocks; b++) {
+        for (int q = 0; q < 7; q++) {
+            system->total[q] += w.block_sums[b][q];
+        }
     }
 }
