@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <glob.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -79,6 +80,9 @@ static int input_operand(cli *c, cli_input *in, const char *text)
     if (strcmp(path.data, "-") == 0) {
         code = input_add(c, in, text, strlen(text), "");
     } else if (stat(path.data, &about) == 0) {
+        if (S_ISREG(about.st_mode) && about.st_size == 0) {
+            cli_warn(c, "'%s' is empty", path.data);
+        }
         code = S_ISDIR(about.st_mode) ? cli_fail(c, CLI_NO_INPUT, "'%s' is a directory", path.data)
                                       : input_add(c, in, text, strlen(text), "");
     } else if (strpbrk(path.data, "*?[")) {
@@ -147,8 +151,12 @@ static int64_t input_selected(const char *slice, int64_t n)
     }
     for (const char *p = slice + 1; part < 3; part++) {
         const size_t length = strcspn(p, ":");
-        if (length > 0 && sscanf(p, "%lld", &bound[part]) != 1) {
-            return -1;
+        if (length > 0) {
+            char *end = NULL;
+            bound[part] = strtoll(p, &end, 10);
+            if (end != p + length) {
+                return -1;
+            }
         }
         p += length;
         if (*p++ == '\0') {

@@ -10,7 +10,8 @@
 #include "input.h"
 #include "run.h"
 
-enum { RUN_WARNINGS = 10 }; /* rejected structures that are reported one by one */
+enum { RUN_TEXT = 640 };    /* of a message about a structure */
+enum { RUN_WARNINGS = 10 }; /* rejected and failed structures that are reported one by one */
 
 typedef struct run {
     cli *c;
@@ -37,6 +38,29 @@ static ath_status run_stop(run *r, int code)
     return ATH_E_STATE;
 }
 
+/* Says that a structure is lost: the first ones as warnings, all of them in the log. Under --strict
+ * it ends the run. */
+static ath_status run_lost(run *r, const char *file, int64_t frame, const char *what)
+{
+    const cli_results *all = &r->results;
+    const int64_t n =
+        cli_results_count(all, ATH_STATE_REJECTED) + cli_results_count(all, ATH_STATE_QUARANTINED);
+    file = file ? file : "?";
+    if (r->settings->strict) {
+        return run_stop(r, cli_fail(r->c, CLI_DATA, "%s frame %lld %s (--strict)", file,
+                                    (long long)frame, what));
+    }
+    if (n <= RUN_WARNINGS) {
+        cli_warn(r->c, "%s frame %lld %s", file, (long long)frame, what);
+    } else {
+        cli_note(r->c, "%s frame %lld %s", file, (long long)frame, what);
+    }
+    if (n == RUN_WARNINGS) {
+        cli_warn(r->c, "further structures that are lost are not reported here");
+    }
+    return ATH_OK;
+}
+
 static ath_status run_done(void *user, const ath_system *system)
 {
     run *r = user;
@@ -52,16 +76,13 @@ static ath_status run_done(void *user, const ath_system *system)
         return run_stop(r, cli_fail_status(r->c, status));
     }
     if (reason && ath_reason_state((ath_reason)*reason) == ATH_STATE_QUARANTINED) {
+        const int64_t *steps = ath_system_peek(system, ATH_FIELD_STAGE_STEPS);
         int64_t frame = 0;
         const char *file = ath_system_source(system, &frame);
-        const bool strict = r->settings->strict;
-        cli_note(r->c, "%s frame %lld failed: %s", file ? file : "?", (long long)frame,
-                 ath_reason_name((ath_reason)*reason));
-        if (strict) {
-            return run_stop(r, cli_fail(r->c, CLI_DATA, "%s frame %lld failed: %s (--strict)",
-                                        file ? file : "?", (long long)frame,
-                                        ath_reason_name((ath_reason)*reason)));
-        }
+        char what[RUN_TEXT];
+        (void)snprintf(what, sizeof what, "failed (%s) after %lld steps",
+                       ath_reason_name((ath_reason)*reason), steps ? (long long)*steps : 0LL);
+        return run_lost(r, file, frame, what);
     }
     return ATH_OK;
 }
@@ -72,26 +93,12 @@ static ath_status run_rejected(void *user, const char *file, int64_t frame, ath_
     run *r = user;
     const int code =
         cli_results_reject(&r->results, file, frame, cli_input_refused_key(&r->input), reason);
-    const int64_t n = cli_results_count(&r->results, ATH_STATE_REJECTED);
+    char what[RUN_TEXT];
     if (code) {
         return run_stop(r, code);
     }
-    if (r->settings->strict) {
-        return run_stop(r, cli_fail(r->c, CLI_DATA, "%s frame %lld rejected (%s): %s (--strict)",
-                                    file ? file : "?", (long long)frame, ath_reason_name(reason),
-                                    message));
-    }
-    if (n <= RUN_WARNINGS) {
-        cli_warn(r->c, "%s frame %lld rejected (%s): %s", file ? file : "?", (long long)frame,
-                 ath_reason_name(reason), message);
-    } else {
-        cli_note(r->c, "%s frame %lld rejected (%s): %s", file ? file : "?", (long long)frame,
-                 ath_reason_name(reason), message);
-    }
-    if (n == RUN_WARNINGS) {
-        cli_warn(r->c, "further rejected structures are not reported here");
-    }
-    return ATH_OK;
+    (void)snprintf(what, sizeof what, "rejected (%s): %s", ath_reason_name(reason), message);
+    return run_lost(r, file, frame, what);
 }
 
 static ath_status run_progress(void *user, const ath_dynamics *dynamics)

@@ -66,6 +66,8 @@ typedef struct ath_dynamics_config {
                              good   instead of going on to the next part */
     bool rebuild_always;  /* rebuild every neighbour list at every step (tests) */
     bool timing;          /* measure the time of each phase */
+    bool one_by_one;      /* give the model one system at a time: for models whose results depend on
+                             the others in a call (not ath_model_batch_invariant) */
     int32_t tile_bytes;   /* size of a tile; 0: 1 MiB. Never changes a result */
 } ath_dynamics_config;
 

@@ -76,6 +76,7 @@ static ath_status dynamics_engine(ath_dynamics *dyn, const ath_dynamics_config *
     dyn->skin = c->skin < 0.0 ? DYNAMICS_SKIN : c->skin;
     dyn->rebuild_always = c->rebuild_always;
     dyn->timing = c->timing;
+    dyn->one_by_one = c->one_by_one;
     dyn->tile_bytes = c->tile_bytes > 0 ? c->tile_bytes : DYNAMICS_TILE_BYTES;
     dyn->n_threads = c->n_threads;
     ATH__TRY(ath__team_create(dyn->ctx, c->n_threads, &dyn->team));

@@ -70,6 +70,8 @@ typedef struct ath__plan {
     int32_t n_system_state, n_atom_state; /* strides of the batch's integrator state */
     void *d_params;                       /* of the model */
     size_t param_bytes;
+    ath__model_results results; /* if the model wants them, for so many rows and slots */
+    size_t n_result_rows, n_result_slots;
     ath__neighbors *neighbors; /* NULL if the model needs none */
     ath_device *device;
     uint64_t generation; /* changes with every address and number that a launch may hold */
@@ -89,7 +91,8 @@ struct ath_dynamics {
     int32_t exit_status;
     int64_t step_count, n_steps;
     double skin;
-    bool rebuild_always, timing;
+    bool rebuild_always, timing, one_by_one;
+    _Atomic bool interrupted; /* some systems are in the middle of a step (ATH__SLOT_RESUME) */
     int32_t tile_bytes, n_threads;
     ath__team *team;
     ath__member *members; /* [n_members] */
@@ -113,6 +116,9 @@ void ath__plan_drop(ath_dynamics *dyn);
 ath_status ath__plan_take(ath_dynamics *dyn, int32_t counter, int64_t *out);
 /* Length of a list (n_parts + ATH__LIST_...), summed over tiles; synchronises. */
 ath_status ath__plan_length(ath_dynamics *dyn, int32_t list, int64_t *out);
+
+/* How many systems are on one of the lists besides those of the parts; synchronises. */
+ath_status ath__plan_due(ath_dynamics *dyn, int64_t *out);
 
 /* loop.c */
 ath_status ath__loop_adopt(ath_dynamics *dyn, ath_batch *batch);

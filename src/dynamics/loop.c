@@ -7,14 +7,12 @@
  * span.
  *
  * A system whose neighbour list overflows is stalled: the kernels pass it over, the host grows the
- * list and the system makes up for the rest of its step. It never sees the difference.
+ * list and the system makes up for the rest of its step. So does, in the next run, a system in whose
+ * step a model has failed.
  */
 #include "dynamics/phases.h"
 
-enum {
-    LOOP_CAPTURE = 8, /* steps from which capturing a graph pays */
-    LOOP_LATE = 64    /* steps enqueued before the host looks, where launches run late */
-};
+enum { LOOP_LATE = 64 }; /* steps enqueued before the host looks, where launches run late */
 
 /* One step where launches run late, with the entry of systems that come from another stage. */
 static ath_status loop_step(ath__job *job, ath__member *member, const ath__tile *tile)
@@ -23,32 +21,6 @@ static ath_status loop_step(ath__job *job, ath__member *member, const ath__tile 
         ATH__TRY(ath__phase_admit(job, member, tile, false));
     }
     return ath__phases(job, member, tile, ATH__PHASE_PRE, ATH__PHASE_ASSESS);
-}
-
-/* The steps of a span where launches run late: one step is captured and replayed. */
-static ath_status loop_steps_late(ath__job *job, ath__member *member, const ath__tile *tile)
-{
-    const ath__plan *plan = &job->dyn->plan;
-    const ath__device_ops *ops = plan->device->ops;
-    ATH__TRY(ath__phase_admit(job, member, tile, true));
-    if (job->steps < LOOP_CAPTURE || !job->dyn->model->ops->capturable) {
-        for (int64_t k = 0; k < job->steps; k++) {
-            ATH__TRY(loop_step(job, member, tile));
-        }
-        return ATH_OK;
-    }
-    if (!member->graph || member->captured != plan->generation) {
-        ops->graph_free(plan->device, &member->graph);
-        ATH__TRY(ops->capture_begin(&member->stream));
-        const ath_status status = loop_step(job, member, tile);
-        ATH__TRY(ops->capture_end(&member->stream, &member->graph));
-        ATH__TRY(status);
-        member->captured = plan->generation;
-    }
-    for (int64_t k = 0; k < job->steps; k++) {
-        ATH__TRY(ops->graph_launch(&member->stream, member->graph));
-    }
-    return ATH_OK;
 }
 
 /* The steps of a span, for one tile. */
@@ -61,7 +33,8 @@ static ath_status loop_tile_span(ath__job *job, ath__member *member, const ath__
         ATH__TRY(ath__phase_books(job, member, tile, ATH_K_SCHEDULE, -1, ATH__SCHEDULE_REWRITE));
     }
     if (!job->dyn->plan.device->immediate) {
-        return loop_steps_late(job, member, tile);
+        ATH__TRY(ath__phase_admit(job, member, tile, true));
+        return ath__region_steps(job, member, tile, loop_step);
     }
     for (int64_t made = 0;; made++) {
         ATH__TRY(ath__phase_admit(job, member, tile, true));
@@ -92,89 +65,6 @@ static ath_status loop_tile_segment(ath__job *job, ath__member *member, const at
     return ath__phases(job, member, tile, job->from, job->to);
 }
 
-typedef ath_status (*loop_tile_fn)(ath__job *job, ath__member *member, const ath__tile *tile);
-
-typedef struct loop_region {
-    ath__job *job;
-    loop_tile_fn body;
-    atomic_int ticket; /* next tile */
-} loop_region;
-
-static void loop_member(void *arg, int32_t m)
-{
-    loop_region *region = arg;
-    ath_dynamics *dyn = region->job->dyn;
-    ath__member *member = &dyn->members[m];
-    for (;;) {
-        const int32_t t = atomic_fetch_add(&region->ticket, 1);
-        if (t >= dyn->plan.n_tiles || member->status < 0) {
-            return;
-        }
-        if (!dyn->plan.tiles[t].together) {
-            member->status = region->body(region->job, member, &dyn->plan.tiles[t]);
-        }
-    }
-}
-
-/* The tiles that the whole team computes, one after another: the caller goes through the phases,
- * and every launch calls all members. */
-static void loop_together(loop_region *region)
-{
-    ath_dynamics *dyn = region->job->dyn;
-    ath__member *member = &dyn->members[0];
-    member->stream.team = dyn->team;
-    for (int32_t t = 0; t < dyn->plan.n_tiles && member->status >= 0; t++) {
-        if (dyn->plan.tiles[t].together) {
-            member->status = region->body(region->job, member, &dyn->plan.tiles[t]);
-        }
-    }
-    member->stream.team = NULL;
-}
-
-/* Runs `body` on every tile; the caller returns when all are done (late devices: are enqueued). */
-static ath_status loop_run_region(ath__job *job, loop_tile_fn body)
-{
-    ath_dynamics *dyn = job->dyn;
-    loop_region region = {.job = job, .body = body};
-    const int32_t n_rest = dyn->plan.n_tiles - dyn->plan.n_together;
-    const bool team = dyn->plan.device->immediate && dyn->team && n_rest > 1;
-    atomic_store(&region.ticket, 0);
-    for (int32_t m = 0; m < dyn->n_members; m++) {
-        dyn->members[m].status = ATH_OK;
-    }
-    if (dyn->plan.neighbors) {
-        ath__neighbors_view(dyn->plan.neighbors, &job->list);
-    }
-    if (dyn->plan.n_together > 0) {
-        loop_together(&region);
-    }
-    if (team) {
-        ath__team_run(dyn->team, loop_member, &region);
-    } else if (n_rest > 0) {
-        loop_member(&region, 0);
-    }
-    for (int32_t m = 0; m < dyn->n_members; m++) {
-        ATH__TRY(dyn->members[m].status);
-    }
-    return dyn->plan.device->immediate ? ATH_OK
-                                       : dyn->plan.device->ops->wait(&dyn->members[0].stream);
-}
-
-/* Grows the lists that overflowed; *n_stalled is how many systems had been waiting. */
-static ath_status loop_grow(ath__job *job, ath_batch *batch, int64_t *n_stalled)
-{
-    ath_dynamics *dyn = job->dyn;
-    int32_t n_grown = 0;
-    ATH__TRY(ath__plan_take(dyn, ATH__COUNT_STALLED, n_stalled));
-    if (*n_stalled == 0 || !dyn->plan.neighbors) {
-        return ATH_OK;
-    }
-    ATH__TRY(ath__neighbors_grow(dyn->plan.neighbors, batch, &n_grown));
-    dyn->plan.generation++;
-    return n_grown > 0 ? ATH_OK
-                       : ath__fail(dyn->ctx, ATH_E_INTERNAL, "systems stalled without an overflow");
-}
-
 static ath__job loop_begin(ath_dynamics *dyn, const ath_batch *batch)
 {
     ath__job job = {.dyn = dyn, .steps = 0, .want = ATH__WANT_FORCES};
@@ -184,19 +74,20 @@ static ath__job loop_begin(ath_dynamics *dyn, const ath_batch *batch)
 
 /* A span without hooks, and what its stalled systems have to make up for. *made is how many steps
  * some system made, at most `steps`. */
-static ath_status loop_span(ath_dynamics *dyn, ath_batch *batch, int64_t steps, int64_t *made)
+static ath_status loop_span(ath_dynamics *dyn, ath_batch *batch, enum ath__schedule_mode begin,
+                            int64_t steps, int64_t *made)
 {
     ath__job job = loop_begin(dyn, batch);
     int64_t n_stalled = 0, n_left = 0;
     job.steps = steps;
-    job.schedule = ATH__SCHEDULE_BEGIN;
+    job.schedule = (int32_t)begin;
     *made = dyn->plan.device->immediate ? 0 : steps;
     for (int32_t m = 0; m < dyn->n_members; m++) {
         dyn->members[m].longest = 0;
     }
     do {
-        ATH__TRY(loop_run_region(&job, loop_tile_span));
-        ATH__TRY(loop_grow(&job, batch, &n_stalled));
+        ATH__TRY(ath__region_run(&job, loop_tile_span));
+        ATH__TRY(ath__region_grow(&job, batch, &n_stalled));
         ATH__TRY(ath__plan_length(dyn, dyn->n_parts + ATH__LIST_ACTIVE, &n_left));
         job.schedule = n_stalled ? ATH__SCHEDULE_RESUME : ATH__SCHEDULE_REWRITE;
     } while (n_stalled || n_left);
@@ -221,7 +112,7 @@ static ath_status loop_settle(ath__job *job, ath_batch *batch)
         }
         dyn->plan.generation++;
         job->from = job->to = ATH__PHASE_NEIGHBORS;
-        ATH__TRY(loop_run_region(job, loop_tile_segment));
+        ATH__TRY(ath__region_run(job, loop_tile_segment));
     }
 }
 
@@ -229,7 +120,7 @@ static ath_status loop_segment(ath__job *job, enum ath__phase from, enum ath__ph
 {
     job->from = from;
     job->to = to;
-    return loop_run_region(job, loop_tile_segment);
+    return ath__region_run(job, loop_tile_segment);
 }
 
 /* Rewrites the lists of every tile, and does nothing else. */
@@ -244,8 +135,8 @@ static ath_status loop_prepare(ath__job *job, ath_batch *batch)
     int64_t n_stalled = 0;
     job->schedule = ATH__SCHEDULE_BEGIN;
     do {
-        ATH__TRY(loop_run_region(job, loop_tile_prepare));
-        ATH__TRY(loop_grow(job, batch, &n_stalled));
+        ATH__TRY(ath__region_run(job, loop_tile_prepare));
+        ATH__TRY(ath__region_grow(job, batch, &n_stalled));
     } while (n_stalled);
     return ATH_OK;
 }
@@ -271,7 +162,11 @@ static ath_status loop_hooked_step(ath_dynamics *dyn, ath_batch *batch, int64_t 
     ATH__TRY(loop_segment(&job, ATH__PHASE_NEIGHBORS, ATH__PHASE_NEIGHBORS));
     ATH__TRY(loop_settle(&job, batch));
     job.want |= ath__hooks_read_energy(dyn) ? ATH__WANT_ENERGY | ATH__WANT_STRESS : 0u;
-    ATH__TRY(loop_segment(&job, ATH__PHASE_COMPUTE, ATH__PHASE_COMPUTE));
+    const ath_status computed = loop_segment(&job, ATH__PHASE_COMPUTE, ATH__PHASE_COMPUTE);
+    for (int32_t t = 0; computed < 0 && t < dyn->plan.n_tiles; t++) {
+        ath__phase_interrupt(&job, &dyn->plan.tiles[t]); /* also where it went well */
+    }
+    ATH__TRY(computed);
     ATH__TRY(ath__hooks_call(dyn, batch, ATH_STAGE_AFTER_COMPUTE, 0));
     ATH__TRY(ath__hooks_call(dyn, batch, ATH_STAGE_BEFORE_POST_UPDATE, 0));
     ATH__TRY(loop_segment(&job, ATH__PHASE_POST, ATH__PHASE_POST));
@@ -295,7 +190,7 @@ ath_status ath__loop_refresh(ath_dynamics *dyn, ath_batch *batch, enum ath__sche
         ATH__TRY(loop_segment(&job, ATH__PHASE_NEIGHBORS, ATH__PHASE_COMPUTE));
         job.schedule = ATH__SCHEDULE_CHANGED;
         ATH__TRY(loop_segment(&job, ATH__PHASE_ASSESS, ATH__PHASE_ASSESS));
-        ATH__TRY(loop_grow(&job, batch, &n_stalled));
+        ATH__TRY(ath__region_grow(&job, batch, &n_stalled));
     } while (n_stalled);
     return loop_rewrite(&job, ATH__SCHEDULE_REWRITE);
 }
@@ -306,41 +201,32 @@ ath_status ath__loop_adopt(ath_dynamics *dyn, ath_batch *batch)
     return loop_rewrite(&job, ATH__SCHEDULE_ADOPT);
 }
 
-/* Sums of age and of atoms x age over the batch, where the loop cannot count as it goes. */
-static ath_status loop_ages(ath_dynamics *dyn, const ath_batch *batch, int64_t sums[2])
+/* Completes the steps that an earlier run was cut off in. */
+static ath_status loop_complete(ath_dynamics *dyn, ath_batch *batch)
 {
-    const size_t n = (size_t)ath_batch_capacity(batch);
-    ath__view view;
-    int64_t *ages = NULL;
-    sums[0] = sums[1] = 0;
-    if (dyn->plan.device->immediate) {
-        return ATH_OK;
-    }
-    ath__batch_view(batch, &view);
-    ATH__TRY(ath__alloc(dyn->ctx, n, sizeof *ages, &ages));
-    const ath_status status =
-        n ? ath__device_download(dyn->plan.device, ages, view.age, n * sizeof *ages) : ATH_OK;
-    for (int32_t i = 0; i < ath_batch_n_systems(batch); i++) {
-        sums[0] += ages[ath__batch_slot(batch, i)];
-        sums[1] += ages[ath__batch_slot(batch, i)] * ath_batch_n_atoms_of(batch, i);
-    }
-    ath__free(dyn->ctx, &ages, n, sizeof *ages);
-    return status;
+    ath__job job = loop_begin(dyn, batch); /* of no step beyond */
+    int64_t made = 0;
+    ATH__TRY(loop_rewrite(&job, ATH__SCHEDULE_BEGIN));
+    ATH__TRY(loop_span(dyn, batch, ATH__SCHEDULE_RESUME, 0, &made));
+    dyn->interrupted = false;
+    return ATH_OK;
 }
 
 ath_status ath__loop_steps(ath_dynamics *dyn, ath_batch *batch, int64_t n_steps, int64_t *n_active,
                            int64_t *n_converged)
 {
-    int64_t converged = 0, left = n_steps, before[2], after[2];
+    int64_t converged = 0, left = n_steps;
     const int64_t most = dyn->plan.device->immediate ? INT64_MAX : LOOP_LATE;
-    ATH__TRY(loop_ages(dyn, batch, before));
+    if (dyn->interrupted) {
+        ATH__TRY(loop_complete(dyn, batch));
+    }
+    ATH__TRY(ath__region_tally(dyn, batch, -1));
     *n_converged = 0;
     *n_active = ath_batch_n_systems(batch);
     while (left > 0 && *n_active > 0) {
         int64_t span = ath__hooks_span(dyn, left < most ? left : most);
         if (span > 0) {
-            const int64_t most_steps = span;
-            ATH__TRY(loop_span(dyn, batch, most_steps, &span));
+            ATH__TRY(loop_span(dyn, batch, ATH__SCHEDULE_BEGIN, span, &span));
             ATH__TRY(ath__plan_take(dyn, ATH__COUNT_CONVERGED, &converged));
             *n_converged += converged;
         } else {
@@ -357,16 +243,9 @@ ath_status ath__loop_steps(ath_dynamics *dyn, ath_batch *batch, int64_t n_steps,
         ath__job job = loop_begin(dyn, batch);
         job.steps = 1;
         ATH__TRY(loop_rewrite(&job, ATH__SCHEDULE_BEGIN));
-        *n_active = 0;
-        for (int32_t list = 0; list < ATH__N_LISTS; list++) {
-            int64_t n = 0;
-            ATH__TRY(ath__plan_length(dyn, dyn->n_parts + list, &n));
-            *n_active += n;
-        }
+        ATH__TRY(ath__plan_due(dyn, n_active));
     }
-    ATH__TRY(loop_ages(dyn, batch, after));
-    dyn->members[0].system_steps += after[0] - before[0];
-    dyn->members[0].atom_steps += after[1] - before[1];
+    ATH__TRY(ath__region_tally(dyn, batch, 1));
     dyn->stats.n_active = (int32_t)*n_active;
     return ATH_OK;
 }

@@ -74,6 +74,16 @@ static ath_status phases_update(const ath__job *job, ath__member *member, const 
     return ATH_OK;
 }
 
+void ath__phase_interrupt(const ath__job *job, const ath__tile *tile)
+{
+    const int32_t active = job->dyn->n_parts + ATH__LIST_ACTIVE;
+    const int32_t *slots = phases_slots(tile, active);
+    job->dyn->interrupted = true;
+    for (int32_t i = 0; job->dyn->plan.device->immediate && i < tile->d_counts[active]; i++) {
+        job->view.flags[slots[i]] |= ATH__SLOT_RESUME;
+    }
+}
+
 /* One phase over one list of one tile. */
 static ath_status phases_one(const ath__job *job, ath__member *member, const ath__tile *tile,
                              enum ath__phase phase, int32_t list)
@@ -99,8 +109,13 @@ static ath_status phases_one(const ath__job *job, ath__member *member, const ath
             .d_work = member->d_work,
             .work_bytes = member->work_bytes,
             .want = job->want,
+            .results = dyn->plan.results,
         };
-        return dyn->model->ops->compute(dyn->model->state, &c);
+        const ath_status status = dyn->model->ops->compute(dyn->model->state, &c);
+        if (status < 0 && job->assess == ATH__ASSESS_STEP) {
+            ath__phase_interrupt(job, tile);
+        }
+        return status;
     }
     case ATH__PHASE_POST:
         return phases_update(job, member, tile, true);

@@ -27,6 +27,24 @@ ath_status ath__phases(const ath__job *job, ath__member *member, const ath__tile
 /* Entry actions, and first forces of newcomers if `newcomers` is set. */
 ath_status ath__phase_admit(ath__job *job, ath__member *member, const ath__tile *tile,
                             bool newcomers);
+/* The model has failed inside a step: the active systems of the tile have made its first half
+ * (host).
+ */
+void ath__phase_interrupt(const ath__job *job, const ath__tile *tile);
+
+/* What a region does with one tile. */
+typedef ath_status (*ath__tile_fn)(ath__job *job, ath__member *member, const ath__tile *tile);
+/* region.c: runs `body` on every tile; returns when all are done, with the first error. */
+ath_status ath__region_run(ath__job *job, ath__tile_fn body);
+/* The steps of a span where launches run late: `step` is captured once and replayed. */
+ath_status ath__region_steps(ath__job *job, ath__member *member, const ath__tile *tile,
+                             ath__tile_fn step);
+/* Grows the lists that overflowed; *n_stalled is how many systems had been waiting. */
+ath_status ath__region_grow(ath__job *job, ath_batch *batch, int64_t *n_stalled);
+/* Where the loop cannot count as it goes: adds sign times age, and atoms x age, of all systems to
+ * what has been counted. */
+ath_status ath__region_tally(ath_dynamics *dyn, const ath_batch *batch, int64_t sign);
+
 /* Counts the steps that the active systems are about to make (host). */
 void ath__phase_tally(const ath__job *job, ath__member *member, const ath__tile *tile);
 

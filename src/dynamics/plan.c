@@ -111,6 +111,16 @@ static void plan_free_tiles(ath_dynamics *dyn)
     plan->max_tiles = plan->n_tiles = 0;
 }
 
+static void plan_free_results(ath__plan *plan)
+{
+    ath__model_results *r = &plan->results;
+    ath__device_free(plan->device, r->forces, plan->n_result_rows, 3 * sizeof *r->forces);
+    ath__device_free(plan->device, r->energy, plan->n_result_slots, sizeof *r->energy);
+    ath__device_free(plan->device, r->stress, plan->n_result_slots, 9 * sizeof *r->stress);
+    *r = (ath__model_results){0};
+    plan->n_result_rows = plan->n_result_slots = 0;
+}
+
 void ath__plan_drop(ath_dynamics *dyn)
 {
     ath__plan *plan = &dyn->plan;
@@ -128,6 +138,7 @@ void ath__plan_drop(ath_dynamics *dyn)
         }
     }
     plan_free_tiles(dyn);
+    plan_free_results(plan);
     int64_t builds = 0;
     if (plan->neighbors && ath__neighbors_builds(plan->neighbors, &builds) == ATH_OK) {
         dyn->stats.list_builds += builds;
@@ -143,7 +154,8 @@ void ath__plan_drop(ath_dynamics *dyn)
 /* Whether the whole team computes a system of n atoms. */
 static bool plan_together(const ath_dynamics *dyn, int32_t n)
 {
-    return dyn->plan.device->immediate && dyn->n_members > 1 && n > ATH__TEAM_ATOMS;
+    return dyn->plan.device->immediate && dyn->n_members > 1 && n > ATH__TEAM_ATOMS &&
+           !dyn->model->traits.whole_batch;
 }
 
 /* Bytes of work memory for systems of at most max_atoms atoms, n_members sharing in each. */
@@ -157,6 +169,23 @@ static size_t plan_work(const ath_dynamics *dyn, int32_t max_atoms, int32_t n_me
     const size_t list =
         dyn->plan.neighbors ? ath__neighbors_work(dyn->plan.neighbors, max_atoms, n_members) : 0;
     return list > bytes ? list : bytes;
+}
+
+/* Rows for results of parts of the model, as many as the batch has. */
+static ath_status plan_fit_results(ath__plan *plan, const ath_batch *batch)
+{
+    const size_t rows = (size_t)ath_batch_atom_capacity(batch);
+    const size_t slots = (size_t)ath_batch_capacity(batch);
+    ath__model_results *r = &plan->results;
+    if (rows <= plan->n_result_rows && slots <= plan->n_result_slots) {
+        return ATH_OK;
+    }
+    plan_free_results(plan);
+    plan->n_result_rows = rows;
+    plan->n_result_slots = slots;
+    ATH__TRY(ath__device_alloc(plan->device, rows, 3 * sizeof *r->forces, &r->forces));
+    ATH__TRY(ath__device_alloc(plan->device, slots, sizeof *r->energy, &r->energy));
+    return ath__device_alloc(plan->device, slots, 9 * sizeof *r->stress, &r->stress);
 }
 
 /* Streams and work memory of the members that this device and this batch can use. */
@@ -203,8 +232,11 @@ static int32_t plan_divide(const ath_dynamics *dyn, const ath_batch *batch, ath_
     if (dyn->n_members > 1 && share < most) {
         most = share;
     }
-    if (!dyn->plan.device->immediate) {
+    if (!dyn->plan.device->immediate || dyn->model->traits.whole_batch) {
         most = INT64_MAX;
+    }
+    if (dyn->one_by_one) {
+        most = 0;
     }
     int32_t t = 0;
     tiles[0].n_slots = 0;
@@ -316,6 +348,9 @@ ath_status ath__plan_fit(ath_dynamics *dyn, ath_batch *batch)
     if (plan->neighbors) {
         ATH__TRY(ath__neighbors_fit(plan->neighbors, batch));
     }
+    if (dyn->model->traits.results) {
+        ATH__TRY(plan_fit_results(plan, batch));
+    }
     ATH__TRY(plan_fit_members(dyn));
     ATH__TRY(plan_fit_tiles(dyn, batch));
     plan->generation++;
@@ -356,4 +391,15 @@ ath_status ath__plan_take(ath_dynamics *dyn, int32_t counter, int64_t *out)
 ath_status ath__plan_length(ath_dynamics *dyn, int32_t list, int64_t *out)
 {
     return plan_sum(dyn, list, false, out);
+}
+
+ath_status ath__plan_due(ath_dynamics *dyn, int64_t *out)
+{
+    *out = 0;
+    for (int32_t list = 0; list < ATH__N_LISTS; list++) {
+        int64_t n = 0;
+        ATH__TRY(ath__plan_length(dyn, dyn->n_parts + list, &n));
+        *out += n;
+    }
+    return ATH_OK;
 }

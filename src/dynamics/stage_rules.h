@@ -170,6 +170,9 @@ ATH__FN int32_t ath__stage_prepare(const ath__stage_args *a, int32_t slot)
         v->target[slot] = v->age[slot] > INT64_MAX - a->steps ? INT64_MAX : v->age[slot] + a->steps;
     }
     if (a->mode == ATH__SCHEDULE_ADOPT) {
+        if (v->flags[slot] & ATH__SLOT_RESUME) { /* another dynamics was cut off inside a step */
+            v->flags[slot] = (v->flags[slot] & ~ATH__SLOT_RESUME) | ATH__SLOT_FRESH;
+        }
         v->flags[slot] |= ATH__SLOT_ENTER;
         v->reason[slot] = part >= 0 ? (int32_t)ATH_REASON_NONE : v->reason[slot];
     }
@@ -206,8 +209,9 @@ ATH__FN bool ath__stage_computed(const ath__stage_args *a, int32_t slot)
     if (flags & (ATH__SLOT_FRESH | ATH__SLOT_RESUME)) {
         ath__stage_changed(a);
     }
-    v->flags[slot] = flags & ~(ATH__SLOT_FRESH | ATH__SLOT_RESUME |
-                               (a->computed_all ? (int32_t)ATH__SLOT_STALE : 0));
+    v->flags[slot] =
+        flags & ~(ATH__SLOT_FRESH | (a->mode == ATH__ASSESS_STEP ? (int32_t)ATH__SLOT_RESUME : 0) |
+                  (a->computed_all ? (int32_t)ATH__SLOT_STALE : 0));
     return true;
 }
 

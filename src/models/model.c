@@ -55,8 +55,10 @@ ath_status ath_model_create(ath_context *ctx, const char *text, ath_model **out)
     name[n] = '\0';
     for (int i = 0; i < MODEL_COUNT; i++) {
         if (length == n && !strcmp(name, model_registry[i]->name)) {
-            return ath__model_create_from(ctx, model_registry[i],
-                                          text[length] ? text + length + 1 : NULL, out);
+            const ath__model_ops *ops = model_registry[i];
+            const char *rest = text[length] ? text + length + 1 : NULL;
+            return ops->create ? ops->create(ctx, rest, out)
+                               : ath__model_create_from(ctx, ops, rest, out);
         }
     }
     return model_unknown(ctx, name);
@@ -108,8 +110,10 @@ static ath_status model_make_hash(ath_model *model)
     return status;
 }
 
-ath_status ath__model_create_from(ath_context *ctx, const ath__model_ops *ops, const char *options,
-                                  ath_model **out)
+/* What all ways of making a model have in common. options: text of options; state: a state to copy
+ * instead, whose echo is `echo`. */
+static ath_status model_make(ath_context *ctx, const ath__model_ops *ops, const char *options,
+                             const void *state, const char *echo, ath_model **out)
 {
     *out = NULL;
     if (ops->abi != ATH_ABI) {
@@ -121,7 +125,9 @@ ath_status ath__model_create_from(ath_context *ctx, const ath__model_ops *ops, c
     model->ops = ops;
     model->ctx = ctx;
     ath_status status = ath__alloc(ctx, ops->state_size, 1, &model->state);
-    if (status == ATH_OK) {
+    if (status == ATH_OK && state) {
+        memcpy(model->state, state, ops->state_size);
+    } else if (status == ATH_OK) {
         status = ath_options_parse(ctx, ops->options, ops->name, options, model->state);
     }
     if (status != ATH_OK) { /* nothing but the two blocks exists */
@@ -129,11 +135,13 @@ ath_status ath__model_create_from(ath_context *ctx, const ath__model_ops *ops, c
         ath__free(ctx, &model, 1, sizeof *model);
         return status;
     }
+    model->traits =
+        (ath__model_traits){.capturable = ops->capturable, .batch_invariant = ops->batch_invariant};
     if (ops->init) {
         status = ops->init(ctx, model->state);
     }
     if (status == ATH_OK) {
-        status = model_echo(model);
+        status = echo ? ath__strdup(ctx, echo, &model->text) : model_echo(model);
     }
     if (status == ATH_OK) {
         status = model_make_hash(model);
@@ -142,8 +150,23 @@ ath_status ath__model_create_from(ath_context *ctx, const ath__model_ops *ops, c
         ath_model_destroy(&model);
         return status;
     }
+    if (ops->traits) {
+        ops->traits(model->state, &model->traits);
+    }
     *out = model;
     return ATH_OK;
+}
+
+ath_status ath__model_create_from(ath_context *ctx, const ath__model_ops *ops, const char *options,
+                                  ath_model **out)
+{
+    return model_make(ctx, ops, options, NULL, NULL, out);
+}
+
+ath_status ath__model_create_state(ath_context *ctx, const ath__model_ops *ops, const void *state,
+                                   const char *text, ath_model **out)
+{
+    return model_make(ctx, ops, NULL, state, text, out);
 }
 
 void ath_model_destroy(ath_model **model)
@@ -174,6 +197,11 @@ const char *ath_model_text(const ath_model *model)
 const char *ath_model_hash(const ath_model *model)
 {
     return model->hash;
+}
+
+bool ath_model_batch_invariant(const ath_model *model)
+{
+    return model->traits.batch_invariant;
 }
 
 double ath_model_cutoff(const ath_model *model)

@@ -19,6 +19,20 @@ enum {
     ATH__WANT_STRESS = 4
 };
 
+/* What is true of a model as a whole. */
+typedef struct ath__model_traits {
+    bool whole_batch;     /* compute needs the whole batch in one call */
+    bool capturable;      /* compute may be captured in a graph */
+    bool batch_invariant; /* a system's results do not depend on the others in the call */
+    bool results;         /* compute needs results of its own beside those of the batch */
+} ath__model_traits;
+
+/* Rows for results that are not yet those of the batch, on its device: [rows of atoms][3], [slots],
+ * [slots][9]. All tiles share them, since each writes the rows of its own systems. */
+typedef struct ath__model_results {
+    double *forces, *energy, *stress;
+} ath__model_results;
+
 typedef struct ath__model_needs {
     double cutoff;         /* of the neighbour list; 0: no list */
     int32_t all_pairs_max; /* needs no list for systems where ath__all_pairs_enough(..., this) */
@@ -35,7 +49,8 @@ typedef struct ath__compute {
     const void *d_params;     /* the block made by `params` */
     void *d_work;
     size_t work_bytes;
-    unsigned want; /* ATH__WANT_... ; forces are always wanted */
+    unsigned want;              /* ATH__WANT_... ; forces are always wanted */
+    ath__model_results results; /* for models whose traits ask for them, else NULL */
 } ath__compute;
 
 /* Args of the force kernels that need nothing further. */
@@ -56,9 +71,8 @@ typedef struct ath__model_ops {
     size_t state_size;
     const ath_option *options;
     const char *help;
-    bool whole_batch;     /* compute needs the whole batch in one call */
-    bool capturable;      /* compute may be captured in a graph */
-    bool batch_invariant; /* a system's results do not depend on the others in the call */
+    bool capturable;
+    bool batch_invariant;
     ath_status (*init)(ath_context *ctx, void *state);
     void (*fini)(ath_context *ctx, void *state); /* also after a failed init */
     void (*needs)(const void *state, int32_t max_atoms, ath__model_needs *out);
@@ -66,11 +80,16 @@ typedef struct ath__model_ops {
     ath_status (*params)(const void *state, void *out, size_t *bytes);
     ath_status (*accepts)(ath_context *ctx, const void *state, const ath_system *system);
     ath_status (*compute)(const void *state, const ath__compute *c);
+    /* NULL: a model is made from options. Else from whatever follows "NAME:" (NULL: nothing). */
+    ath_status (*create)(ath_context *ctx, const char *text, ath_model **out);
+    /* NULL: the traits are those of the table. */
+    void (*traits)(const void *state, ath__model_traits *out);
 } ath__model_ops;
 
 struct ath_model {
     const ath__model_ops *ops;
     ath_context *ctx;
+    ath__model_traits traits;
     void *state;
     char *text;
     char hash[33];
@@ -79,6 +98,10 @@ struct ath_model {
 /* A model from a table that is not in the registry. options NULL: defaults. */
 ath_status ath__model_create_from(ath_context *ctx, const ath__model_ops *ops, const char *options,
                                   ath_model **out);
+/* A model whose state is a copy of `state`, [ops->state_size], instead of options; `text` is its
+ * echo. The table has no options. init and fini are called as always. */
+ath_status ath__model_create_state(ath_context *ctx, const ath__model_ops *ops, const void *state,
+                                   const char *text, ath_model **out);
 /* Enqueues one force kernel whose args are ath__force_args. */
 ath_status ath__force_launch(const ath__compute *c, ath__kernel kernel);
 

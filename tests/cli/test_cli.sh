@@ -202,6 +202,85 @@ group_input()
     same 'CRLF' "$(sed 1d crlf/final.extxyz | cksum)" "$(sed 1d stdin/final.extxyz | cksum)"
 }
 
+# spoiled NAME MESSAGE: the file NAME between two good ones. One clear message, one structure that is lost, the
+# others as if it were not there; with --strict the end.
+spoiled()
+{
+    expect 3 relax good.xyz "$1" good.xyz --out d --overwrite
+    says "^athanor: warning: $1 frame [0-9]* rejected (bad_input): .*$2" err
+    same "messages about $1" "$(grep -c '^athanor: ' err)" 1
+    same "the others beside $1" "$(grep -c ,good.xyz, d/results.csv) $(grep -v -c lost d/final.extxyz)" "2 $good_lines"
+    grep -A 3 -F name=good d/final.extxyz | grep -v -e -- | sort >bits
+    same "bits of the others beside $1" "$(cksum <bits)" "$good_bits"
+    expect 65 relax good.xyz "$1" good.xyz --out d --overwrite --strict
+}
+
+# atoms LINE: a structure of two atoms of which this is the first.
+atoms()
+{
+    printf '2\nname=lost\n%b\nCu 2.5 0 0\n' "$1"
+}
+
+group_bad()
+{
+    printf '2\nname=good\nCu 0 0 0\nCu 2.5 0 0\n' >good.xyz
+    expect 0 relax good.xyz good.xyz --out d
+    good_lines=$(wc -l <d/final.extxyz)
+    good_bits=$(grep -A 3 -F name=good d/final.extxyz | grep -v -e -- | sort | cksum)
+    atoms 'Cu nan 0 0' >nan.xyz
+    spoiled nan.xyz "nan.xyz:3:4: expected a real number for 'pos', found 'nan'"
+    atoms 'Cu 0 0 1e999' >huge.xyz
+    spoiled huge.xyz "huge.xyz:3:8: expected a real number for 'pos', found '1e999'"
+    atoms 'Cu 0x1p3 0 0' >hex.xyz
+    spoiled hex.xyz "hex.xyz:3:4: expected a real number"
+    atoms 'Cu \0357\0274\0221 0 0' >digits.xyz
+    spoiled digits.xyz 'digits.xyz:3:4: expected a real number'
+    atoms 'Cu 0,5 0 0' >comma.xyz
+    spoiled comma.xyz "comma.xyz:3:4: expected a real number for 'pos', found '0,5'"
+    atoms 'Xx 0 0 0' >element.xyz
+    spoiled element.xyz "element.xyz:3:1: expected the symbol of an element, found 'Xx'"
+    atoms 'Fe 0 0 0' >lacks.xyz
+    spoiled lacks.xyz 'emt has no parameters for Fe'
+    atoms 'Cu 2.5 0 0' >top.xyz
+    expect 3 relax good.xyz top.xyz good.xyz --out d --overwrite
+    says '^athanor: warning: top.xyz frame 0 failed (non_finite) after 0 steps' err
+    same 'bits of the others beside top.xyz' \
+        "$(grep -A 3 -F name=good d/final.extxyz | grep -v -e -- | sort | cksum)" "$good_bits"
+    expect 65 relax good.xyz top.xyz good.xyz --out d --overwrite --strict
+    printf '3\nname=lost\nCu 0 0 0\nCu 2.5 0' >truncated.xyz
+    spoiled truncated.xyz 'truncated.xyz:5:1: expected 3 rows of atoms after 2'
+    printf '1000000000000\nname=lost\nCu 0 0 0\n' >count.xyz
+    spoiled count.xyz 'count.xyz:1:1: expected at most 2147483647 atoms'
+    printf -- '-3\nname=lost\nCu 0 0 0\n' >minus.xyz
+    spoiled minus.xyz 'minus.xyz:1:1: expected the number of atoms'
+    printf '1\nname=lost Lattice="1 0 0 2 0 0 0 0 1" pbc="T T T"\nCu 0 0 0\n' >singular.xyz
+    spoiled singular.xyz 'singular.xyz:2:11: Lattice vectors along periodic axes are dependent'
+    printf '\000\377\177ELF\001\002\n\n\r\n\200' >noise.xyz
+    spoiled noise.xyz 'noise.xyz:1:1: expected the number of atoms'
+    awk 'BEGIN { printf "1\nname=lost"; for (i = 0; i < 500000; i++) printf " a=1"; print "\nCu 0 0 0" }' >keys.xyz
+    expect 0 relax good.xyz keys.xyz good.xyz --out d --overwrite # the last one counts
+    says ' a=1 ' d/final.extxyz
+    { printf '1\nname=lost x='; head -c 100000000 /dev/zero | tr '\0' a; printf '\nCu 0 0 0\n'; } >long.xyz
+    spoiled long.xyz 'long.xyz:2:1: a line longer than'
+    printf '1\nname=lost\nCu 0 0 0\nCu 2.5 0 0\n' >rows.xyz # one structure, and a row too many
+    expect 3 relax good.xyz rows.xyz good.xyz --out d --overwrite
+    says "rows.xyz:4:1: expected the number of atoms, found 'Cu'" err
+    same 'states' "$(column state d/results.csv)" 'finished finished rejected finished'
+    : >empty.xyz
+    expect 0 relax good.xyz empty.xyz --out d --overwrite
+    says "^athanor: warning: 'empty.xyz' is empty" err
+    mkdir folder.xyz
+    expect 66 relax good.xyz folder.xyz --out d --overwrite
+    says "'folder.xyz' is a directory" err
+    # numbers are read the same way in every language
+    for language in de_DE.UTF-8 fr_FR.UTF-8 tr_TR.UTF-8; do
+        LC_ALL=$language expect 0 relax good.xyz --out d --overwrite --fmax 0.05
+        same "bits in $language" "$(grep -A 3 -F name=good d/final.extxyz | sort | uniq | cksum)" \
+            "$(expect 0 relax good.xyz --out c --overwrite --fmax 0.05
+               grep -A 3 -F name=good c/final.extxyz | sort | uniq | cksum)"
+    done
+}
+
 group_output()
 {
     expect 0 relax "$examples"/*.extxyz --fmax 0.02 --out r --every 50

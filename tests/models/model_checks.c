@@ -90,7 +90,7 @@ typedef struct model_call {
     ath__compute compute;
     void *params, *work, *list_work;
     int32_t *slots, *n_slots; /* on the device */
-    size_t param_bytes, work_bytes, list_bytes;
+    size_t param_bytes, work_bytes, list_bytes, n_results;
     int32_t n, n_listed;
 } model_call;
 
@@ -120,6 +120,19 @@ static void model_call_list(model_call *c, int32_t first, int32_t step, int32_t 
     free(slots);
 }
 
+/* Rows for the results of terms, if the model wants them. */
+static void model_call_results(model_call *c)
+{
+    const size_t rows = (size_t)ath_batch_atom_capacity(c->batch);
+    const size_t slots = (size_t)ath_batch_capacity(c->batch);
+    double *at = NULL;
+    c->n_results = c->bench->model->traits.results ? 3 * rows + 10 * slots : 0;
+    model_ok(c->bench, ath__device_alloc(c->bench->device, c->n_results, sizeof *at, &at));
+    if (at) {
+        c->compute.results = (ath__model_results){at, at + 3 * rows, at + 3 * rows + slots};
+    }
+}
+
 static void model_call_open(model_call *c, const model_bench *b, ath_system *const *systems,
                             int32_t n)
 {
@@ -139,6 +152,7 @@ static void model_call_open(model_call *c, const model_bench *b, ath_system *con
     model_ok(b, ath__device_alloc(b->device, 1, sizeof *c->n_slots, &c->n_slots));
     model_ok(b, ath__stream_open(b->device, &c->stream));
     model_call_list(c, 0, 1, n);
+    model_call_results(c);
     ath__batch_view(c->batch, &c->compute.view);
     if (needs.cutoff > 0.0) {
         const ath__neighbors_config config = {.device = b->device,
@@ -157,6 +171,7 @@ static void model_call_close(model_call *c)
     ath_device *device = c->bench->device;
     ath__stream_close(&c->stream);
     ath__neighbors_destroy(&c->neighbors);
+    ath__device_free(device, c->compute.results.forces, c->n_results, sizeof(double));
     ath__device_free(device, c->list_work, c->list_bytes, 1);
     ath__device_free(device, c->work, c->work_bytes, 1);
     ath__device_free(device, c->params, c->param_bytes, 1);

@@ -133,13 +133,15 @@ static void options_registry(void **unused)
     int32_t n = 0, lj = 0;
     assert_int_equal(ath_model_list(-1, &name, &help, &options), ATH_E_RANGE);
     for (; ath_model_list(n, &name, &help, &options) == ATH_OK; n++) {
-        ath_model *model = options_create(name);
-        assert_string_equal(ath_model_name(model), name);
+        /* those that cannot do without a text of their own */
+        const bool file = !strcmp(name, "nep"), sum = !strcmp(name, "sum");
+        ath_model *model = file ? NULL : options_create(sum ? "sum:1*lj" : name);
+        assert_true(file || !strcmp(ath_model_name(model), name));
         assert_true(strlen(help) > 10);
-        assert_int_equal(strlen(ath_model_hash(model)), 32);
+        assert_true(file || strlen(ath_model_hash(model)) == 32);
         for (const ath_option *o = options; o->type != ATH_OPTION_END; o++) {
             assert_true(strlen(o->name) > 0 && strlen(o->help) > 10 && o->unit);
-            assert_non_null(strstr(ath_model_text(model), o->name));
+            assert_true(file || strstr(ath_model_text(model), o->name) != NULL);
         }
         lj += !strcmp(name, "lj");
         ath_model_destroy(&model);
