@@ -11,15 +11,37 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     CONTEXT_ALIGNMENT = 64,
-    CONTEXT_TRANSFER_MAX = 1 << 30 /* bytes in one read or write; Linux stops below 2 GiB */
+    CONTEXT_PAGE = 2 * 1024 * 1024, /* a huge page */
+    CONTEXT_TRANSFER_MAX = 1 << 30  /* bytes in one read or write; Linux stops below 2 GiB */
 };
 
 /* ---- allocator ---- */
+
+/* Large blocks ask for huge pages, before anything is written to them: atoms and their neighbours
+ * are looked up all over these blocks. */
+static void *context_alloc(size_t bytes)
+{
+    const bool large = bytes >= 2 * (size_t)CONTEXT_PAGE;
+    const size_t alignment = large ? CONTEXT_PAGE : CONTEXT_ALIGNMENT;
+    /* aligned_alloc takes whole multiples of a small alignment; the size of a large block stays */
+    void *fresh =
+        large ? NULL : aligned_alloc(alignment, (bytes + alignment - 1) & ~(alignment - 1));
+    if (large && posix_memalign(&fresh, alignment, bytes) != 0) {
+        return NULL;
+    }
+#ifdef MADV_HUGEPAGE
+    if (large) {
+        (void)madvise(fresh, bytes / CONTEXT_PAGE * CONTEXT_PAGE, MADV_HUGEPAGE); /* a wish */
+    }
+#endif
+    return fresh;
+}
 
 static void *context_resize(void *user, void *block, size_t old_bytes, size_t new_bytes)
 {
@@ -32,8 +54,7 @@ static void *context_resize(void *user, void *block, size_t old_bytes, size_t ne
         return NULL;
     }
     /* realloc keeps no alignment above the default one, so a resize is always a move. */
-    size_t rounded = (new_bytes + CONTEXT_ALIGNMENT - 1) & ~(size_t)(CONTEXT_ALIGNMENT - 1);
-    void *fresh = aligned_alloc(CONTEXT_ALIGNMENT, rounded);
+    void *fresh = context_alloc(new_bytes);
     if (fresh && block) {
         memcpy(fresh, block, old_bytes < new_bytes ? old_bytes : new_bytes);
         free(block);

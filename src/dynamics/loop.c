@@ -7,8 +7,8 @@
  * span.
  *
  * A system whose neighbour list overflows is stalled: the kernels pass it over, the host grows the
- * list and the system makes up for the rest of its step. So does, in the next run, a system in whose
- * step a model has failed.
+ * list and the system makes up for the rest of its step. So does, in the next run, a system in
+ * whose step a model has failed.
  */
 #include "dynamics/phases.h"
 

@@ -157,6 +157,12 @@ static void emt_needs(const void *state, int32_t max_atoms, ath__model_needs *ou
     out->all_pairs_max = 0;
     out->work_bytes =
         atoms * ATH__EMT_ATOM_BYTES + pairs * ATH__EMT_PAIR_BYTES + ATH__EMT_SPARE_BYTES;
+    if (max_atoms > ATH__TEAM_ATOMS) {
+        const size_t large =
+            atoms * ATH__EMT_LARGE_ATOM_BYTES + ATH__EMT_LARGE_BYTES + ATH__EMT_MEMBER_BYTES;
+        out->work_bytes = large > out->work_bytes ? large : out->work_bytes;
+        out->member_bytes = ATH__EMT_MEMBER_BYTES;
+    }
 }
 
 static ath_status emt_params(const void *state, void *out, size_t *bytes)

@@ -40,4 +40,16 @@ ATH__CHECK_ARGS(EMT_FORCE, ath__force_args, work_bytes);
  * needs what n atoms and ATH__EMT_CHUNK pairs take; with more it keeps pairs. */
 enum { ATH__EMT_ATOM_BYTES = 96, ATH__EMT_PAIR_BYTES = 56, ATH__EMT_SPARE_BYTES = 2048 };
 
+/* Systems of more than ATH__TEAM_ATOMS atoms (emt_sections.h): sections that they are cut into;
+ * work memory of one member, of an atom, and of the rest. Sums of section p are kept for the atoms
+ * from its first one on, so there are half as many as sections and atoms; the first atom of a
+ * section lies less than two blocks before its share of all atoms. */
+enum {
+    ATH__EMT_SECTIONS = 16,
+    ATH__EMT_SUM_BYTES = 5 * 8, /* sigma and force */
+    ATH__EMT_MEMBER_BYTES = (ATH__EMT_CHUNK + 16) * ATH__EMT_PAIR_BYTES,
+    ATH__EMT_LARGE_ATOM_BYTES = 52 + 1 + ATH__EMT_SUM_BYTES * (ATH__EMT_SECTIONS + 1) / 2,
+    ATH__EMT_LARGE_BYTES = ATH__EMT_SECTIONS * (3 * ATH__BLOCK * ATH__EMT_SUM_BYTES + 1024) + 65536
+};
+
 #endif

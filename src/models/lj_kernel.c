@@ -306,6 +306,7 @@ static void lj_compute_slot(const ath__force_args *a, int32_t slot, const ath__s
     if (all_pairs) {
         (par->mixed ? lj_all_pairs_f : lj_all_pairs_d)(&system, &arena);
     } else {
+        ath__meet(share); /* until now the work memory may have been that of another system */
         system.entries = a->list.entry + a->list.start[slot];
         system.row = a->list.row + first;
         system.count = a->list.count + first;

@@ -26,7 +26,9 @@ typedef struct ath__neighbor {
     int32_t shift; /* three signed 10-bit numbers, see ath__shift_pack */
 } ath__neighbor;
 
-/* Bits of ath__list_view.path. For tests and reports; nothing depends on them but ATH__PATH_PBC. */
+/* Bits of ath__list_view.path. For tests and reports; nothing depends on them but ATH__PATH_PBC.
+ * They are the same for any number of members of a team, but for those that tell of work memory
+ * (IMAGES, SHARED), of which a team has more. */
 enum {
     ATH__PATH_BRUTE = 1,   /* one candidate list for the whole system */
     ATH__PATH_TREE = 2,    /* boxes of atoms, halved, each with its own candidates */

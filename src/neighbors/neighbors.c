@@ -484,8 +484,17 @@ void ath__neighbors_destroy(ath__neighbors **nl)
 
 size_t ath__neighbors_work(const ath__neighbors *nl, int32_t max_atoms, int32_t n_members)
 {
-    (void)nl, (void)n_members; /* what a system needs beyond this makes it slower, not impossible */
-    return ath__neighbors_bytes(max_atoms, NEIGHBORS_CANDIDATES + 4 * (int64_t)max_atoms);
+    (void)nl; /* what a system needs beyond this makes it slower, not impossible */
+    const size_t alone =
+        ath__neighbors_bytes(max_atoms, NEIGHBORS_CANDIDATES + 4 * (int64_t)max_atoms);
+    if (n_members <= 1) {
+        return alone;
+    }
+    const size_t together =
+        ath__neighbors_shared(max_atoms) +
+        (size_t)n_members * ath__neighbors_private(max_atoms, NEIGHBORS_CANDIDATES + max_atoms / 8);
+    const bool divided = max_atoms > ATH__TEAM_ATOMS && together > alone;
+    return ath__neighbors_notes(n_members) + (divided ? together : alone);
 }
 
 ath_status ath__neighbors_update(ath__neighbors *nl, ath__stream *stream, const ath__view *view,

@@ -36,13 +36,41 @@ ATH__CHECK_ARGS(NEIGHBORS_UPDATE, ath__neighbors_args, work_bytes);
 /* Bytes of work memory for systems of n atoms and m candidates (tree.h). With any less, also none,
  * the kernel gives the same lists, slower. */
 enum { ATH__NEIGHBORS_IMAGES = 8192, ATH__NEIGHBORS_PAD = 16 };
-static inline size_t ath__neighbors_bytes(int32_t n, int64_t m)
+static inline size_t ath__neighbors_array(int64_t n, size_t size)
 {
     const size_t pad = ATH__NEIGHBORS_PAD;
-    const size_t atoms = ((size_t)n + pad - 1) / pad * pad + pad;
-    const size_t images = ATH__NEIGHBORS_IMAGES + pad + ((size_t)m + pad - 1) / pad * pad + pad;
-    return atoms * 2 * (3 * sizeof(float) + sizeof(int32_t)) +
-           images * (3 * sizeof(float) + sizeof(uint64_t));
+    return (((size_t)n + pad - 1) / pad * pad + pad) * size;
+}
+static inline size_t ath__neighbors_bytes(int32_t n, int64_t m)
+{
+    const size_t atom = 3 * sizeof(float) + sizeof(int32_t);
+    const size_t candidate = 3 * sizeof(float) + sizeof(uint64_t);
+    return 2 * ath__neighbors_array(n, atom) + ath__neighbors_array(m, candidate) +
+           ath__neighbors_array(ATH__NEIGHBORS_IMAGES, candidate);
+}
+
+/* The same for members of a team that build one list together (boxes.h): what they tell each other,
+ * what they share, and what each of them has for itself, m candidates among it. Work memory begins
+ * with the notes; with these and too little else one member builds alone in the rest. */
+enum { ATH__NEIGHBORS_NOTES = 8192, ATH__NEIGHBORS_ROWS = 16384 };
+static inline size_t ath__neighbors_notes(int32_t n_members)
+{
+    return ((size_t)n_members + 1) * ATH__NEIGHBORS_NOTES;
+}
+static inline size_t ath__neighbors_shared(int32_t n)
+{
+    const size_t atom = 3 * sizeof(float) + sizeof(int32_t);
+    const size_t candidate = 3 * sizeof(float) + sizeof(uint64_t);
+    return 4 * ath__neighbors_array(n, atom) +
+           ath__neighbors_array(ATH__NEIGHBORS_IMAGES, candidate);
+}
+static inline size_t ath__neighbors_private(int32_t n, int64_t m)
+{
+    const size_t candidate = 3 * sizeof(float) + sizeof(uint64_t);
+    return ath__neighbors_array(m, candidate) +
+           ath__neighbors_array(ATH__NEIGHBORS_IMAGES, candidate) +
+           ath__neighbors_array(ATH__NEIGHBORS_ROWS, sizeof(uint64_t)) +
+           ath__neighbors_array(n / 64 + 1, sizeof(uint64_t));
 }
 
 ath_status ath__neighbors_create(ath_context *ctx, const ath__neighbors_config *config,

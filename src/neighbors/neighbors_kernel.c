@@ -10,197 +10,32 @@
  * for cells so thin that their images do not fit into work memory, pair by pair with the range of
  * images of each pair from its geometry (here). Atoms are wrapped along periodic vectors first.
  *
- * What cannot have a list gets an empty one, valid = 0, and a reason if it has none yet:
- *   NON_FINITE      a position or a periodic cell vector is not finite; a coordinate beyond 2^40
- *                   angstrom, or an atom more than 2^20 cells away
- *   CELL_COLLAPSED  the periodic vectors are dependent, or so nearly that images more than 510
- * cells away, or more than 2^20 images of one atom, are within reach TOO_LARGE       more than 2^31
- * - 1 entries A list that does not fit its range is counted to the end: needed > room, valid = 0,
- * all rows empty, ATH__SLOT_STALLED. Nothing is written outside of the range.
+ * What cannot have a list gets an empty one, valid = 0, and a reason if it has none yet.
+ *
+ * NON_FINITE: a position or a periodic cell vector is not finite; a coordinate beyond 2^40
+ * angstrom, or an atom more than 2^20 cells away.
+ *
+ * CELL_COLLAPSED: the periodic vectors are dependent, or so nearly that images more than 510 cells
+ * away, or more than 2^20 images of one atom, are within reach.
+ *
+ * TOO_LARGE: more than 2^31 - 1 entries.
+ *
+ * A list that does not fit its range is counted to the end: needed > room, valid = 0, all rows
+ * empty, ATH__SLOT_STALLED. Nothing is written outside of the range.
+ *
+ * A team divides systems of more than ATH__TEAM_ATOMS atoms (boxes.h): its members check and wrap
+ * shares of the atoms, vote on whether to build, and build the rows of boxes. All but the place of
+ * the rows is as one caller leaves it. What is not worth dividing, or cannot be for want of memory,
+ * the first member does while the others go on: no two slots have anything in common, and its part
+ * of work memory is left alone until the next meeting.
  *
  * Nothing is shared between slots but work memory, so calls on different slots may run at once.
  */
-#include <athanor/status.h>
-
+#include "neighbors/boxes.h"
+#include "neighbors/frame.h"
 #include "neighbors/neighbors.h"
-#include "neighbors/tree.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "entries are handled as 64-bit numbers");
-
-#define NEIGHBORS_MAX_COORDINATE 0x1p40 /* angstrom */
-#define NEIGHBORS_MAX_WRAP 0x1p20       /* cells */
-enum { NEIGHBORS_MAX_IMAGE = 510, NEIGHBORS_MAX_DENSITY = 1 << 20 };
-
-/* Geometry of one system, and what wrapping finds out. */
-typedef struct neighbors_frame {
-    double h[9], g[9]; /* completed cell and its reciprocal */
-    double heights[3];
-    int32_t pbc[3];
-    double centre[3];        /* origin of the float32 coordinates */
-    double f_lo[3], f_hi[3]; /* fractional, wrapped along periodic vectors */
-    double x_max;            /* largest |coordinate| */
-    double wrap_max;         /* largest |wrap| */
-    double extent;           /* largest |float32 coordinate| */
-} neighbors_frame;
-
-/* Fills all that depends on the cell only; a reason if it cannot serve. */
-static int32_t neighbors_cell(const double cell[9], const int32_t pbc[3], neighbors_frame *f)
-{
-    memset(f, 0, sizeof *f);
-    for (int k = 0; k < 3; k++) {
-        f->pbc[k] = pbc[k] != 0;
-        for (int c = 0; c < 3; c++) {
-            if (f->pbc[k] && !(fabs(cell[3 * k + c]) <= NEIGHBORS_MAX_COORDINATE)) {
-                return ATH_REASON_NON_FINITE;
-            }
-        }
-    }
-    if (!ath__cell_complete(cell, f->pbc, f->h) || !ath__cell_reciprocal(f->h, f->g)) {
-        return ATH_REASON_CELL_COLLAPSED;
-    }
-    ath__cell_heights(f->g, f->heights);
-    for (int k = 0; k < 3; k++) {
-        if (!(f->heights[k] > 0.0)) {
-            return ATH_REASON_CELL_COLLAPSED;
-        }
-    }
-    return ATH_REASON_NONE;
-}
-
-enum { NEIGHBORS_BLOCK = 8 };
-
-/* Fractional coordinate k of a block, wrapped if periodic. Returns whether all could be. */
-static inline bool neighbors_wrap_axis(neighbors_frame *f, int k, const double *x, const double *y,
-                                       const double *z, double *cells)
-{
-    double lo[NEIGHBORS_BLOCK], hi[NEIGHBORS_BLOCK];
-    int64_t bad = 0;
-    for (int l = 0; l < NEIGHBORS_BLOCK; l++) {
-        const double u = f->g[3 * k] * x[l] + f->g[3 * k + 1] * y[l] + f->g[3 * k + 2] * z[l];
-        const double down = floor(u);
-        bad |= !(fabs(down) <= NEIGHBORS_MAX_WRAP);
-        cells[l] = down;
-        lo[l] = hi[l] = u - down;
-    }
-    for (int l = 0; l < NEIGHBORS_BLOCK; l++) {
-        f->f_lo[k] = lo[l] < f->f_lo[k] ? lo[l] : f->f_lo[k];
-        f->f_hi[k] = hi[l] > f->f_hi[k] ? hi[l] : f->f_hi[k];
-        const double a = fabs(cells[l]);
-        f->wrap_max = a > f->wrap_max ? a : f->wrap_max;
-    }
-    return bad == 0;
-}
-
-/* Wraps the atoms first .. first + m, m <= 8: their cells to wrap, their coordinates relative to
- * the centre to `to` (if it has arrays). False if one is not finite or too far away. */
-static bool neighbors_wrap_block(neighbors_frame *f, const double *positions, int32_t first,
-                                 int32_t m, int32_t *wrap, tree_points *to)
-{
-    double x[3][NEIGHBORS_BLOCK], cells[3][NEIGHBORS_BLOCK] = {{0}}, w[3][NEIGHBORS_BLOCK];
-    int64_t bad = 0;
-    for (int l = 0; l < NEIGHBORS_BLOCK; l++) {
-        const double *p = positions + 3 * ((int64_t)first + (l < m ? l : 0));
-        x[0][l] = p[0], x[1][l] = p[1], x[2][l] = p[2];
-    }
-    for (int k = 0; k < 3; k++) {
-        double largest = 0.0;
-        for (int l = 0; l < NEIGHBORS_BLOCK; l++) {
-            const double a = fabs(x[k][l]);
-            bad |= !(a <= NEIGHBORS_MAX_COORDINATE);
-            largest = a > largest ? a : largest;
-        }
-        f->x_max = largest > f->x_max ? largest : f->x_max;
-    }
-    if (bad) {
-        return false;
-    }
-    for (int k = 0; k < 3; k++) {
-        if (f->pbc[k] && !neighbors_wrap_axis(f, k, x[0], x[1], x[2], cells[k])) {
-            return false;
-        }
-    }
-    for (int c = 0; c < 3; c++) {
-        double largest = 0.0;
-        for (int l = 0; l < NEIGHBORS_BLOCK; l++) {
-            const double t =
-                (cells[0][l] * f->h[c] + cells[1][l] * f->h[3 + c]) + cells[2][l] * f->h[6 + c];
-            w[c][l] = (x[c][l] - t) - f->centre[c];
-            const double a = fabs(w[c][l]);
-            largest = a > largest ? a : largest;
-        }
-        f->extent = largest > f->extent ? largest : f->extent;
-    }
-    for (int l = 0; l < m; l++) {
-        for (int k = 0; k < 3; k++) {
-            wrap[3 * ((int64_t)first + l) + k] = (int32_t)cells[k][l];
-        }
-        if (to) {
-            to->x[first + l] = (float)w[0][l];
-            to->y[first + l] = (float)w[1][l];
-            to->z[first + l] = (float)w[2][l];
-            to->i[first + l] = first + l;
-        }
-    }
-    return true;
-}
-
-/* Wraps all atoms. `to` NULL: no float32 coordinates are wanted. */
-static bool neighbors_wrap(neighbors_frame *f, const double *positions, int32_t n, int32_t *wrap,
-                           tree_points *to)
-{
-    /* The origin is an atom, not the middle of all: float32 then stays sharp around most atoms even
-     * if a few have flown off. A first pass over that atom alone wraps it. */
-    const double *x = positions + 3 * (int64_t)(n / 2);
-    int32_t cells[3];
-    double t[3];
-    if (!neighbors_wrap_block(f, x, 0, 1, cells, NULL)) {
-        return false;
-    }
-    ath__image_vector(cells, f->h, t);
-    for (int k = 0; k < 3; k++) {
-        f->centre[k] = x[k] - t[k];
-        f->f_lo[k] = 1.0;
-        f->f_hi[k] = 0.0;
-    }
-    f->extent = 0.0;
-    for (int32_t a = 0; a < n; a += NEIGHBORS_BLOCK) {
-        const int32_t m = n - a < NEIGHBORS_BLOCK ? n - a : NEIGHBORS_BLOCK;
-        if (!neighbors_wrap_block(f, positions, a, m, wrap, to)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Range of images that can be within reach along each periodic vector, in s->images; a reason if
- * there are too many to be taken seriously. */
-static int32_t neighbors_images(const neighbors_frame *f, tree_search *s)
-{
-    static const double ball[4] = {1.0, 2.0, 3.15, 4.19}; /* of radius 1, in n dimensions */
-    double per_atom = 1.0;
-    int n_periodic = 0;
-    for (int k = 0; k < 3; k++) {
-        s->images[k] = 0;
-        if (!f->pbc[k]) {
-            continue;
-        }
-        const double m = s->reach / f->heights[k] + (f->f_hi[k] - f->f_lo[k]) + 1e-6;
-        if (!(m < NEIGHBORS_MAX_IMAGE + 1)) {
-            return ATH_REASON_CELL_COLLAPSED;
-        }
-        s->images[k] = (int32_t)m;
-        per_atom *= s->reach;
-        n_periodic++;
-    }
-    per_atom = per_atom * ball[n_periodic] / fabs(ath__cell_det(f->h));
-    if (n_periodic > 0 && !(per_atom <= NEIGHBORS_MAX_DENSITY)) {
-        return ATH_REASON_CELL_COLLAPSED;
-    }
-    if (n_periodic == 3 && (double)s->n * (double)s->n * per_atom > 0x1p32) {
-        return ATH_REASON_TOO_LARGE; /* 2^31 for certain: do not even count */
-    }
-    return ATH_REASON_NONE;
-}
 
 /* ---- pair by pair ---- */
 
@@ -257,7 +92,7 @@ static void neighbors_line(tree_search *s, const neighbors_pair *p, int32_t a, i
 }
 
 /* All images of j near i. */
-static void neighbors_pair_images(tree_search *s, const neighbors_frame *f, int32_t i, int32_t j,
+static void neighbors_pair_images(tree_search *s, const frame *f, int32_t i, int32_t j,
                                   neighbors_hits *hits)
 {
     neighbors_pair p = {.i = i, .j = j};
@@ -289,7 +124,7 @@ static void neighbors_pair_images(tree_search *s, const neighbors_frame *f, int3
     }
 }
 
-static void neighbors_build_images(tree_search *s, const neighbors_frame *f)
+static void neighbors_build_images(tree_search *s, const frame *f)
 {
     neighbors_hits hits;
     s->path |= ATH__PATH_IMAGES;
@@ -306,9 +141,7 @@ static void neighbors_build_images(tree_search *s, const neighbors_frame *f)
 
 /* ---- one system ---- */
 
-/* Fills the search; returns a reason or NONE. *images: the tree cannot be used. */
-static int32_t neighbors_prepare(const ath__neighbors_args *a, int32_t slot, neighbors_frame *f,
-                                 tree_search *s, bool *images)
+static void neighbors_begin(const ath__neighbors_args *a, int32_t slot, tree_search *s)
 {
     const int64_t first = a->view.first[slot];
     memset(s, 0, sizeof *s);
@@ -320,23 +153,25 @@ static int32_t neighbors_prepare(const ath__neighbors_args *a, int32_t slot, nei
     s->entry = a->list.entry + a->list.start[slot];
     s->room = a->list.room[slot];
     s->reach = a->cutoff + a->skin;
-    int32_t reason =
-        neighbors_cell(a->view.cell + 9 * (int64_t)slot, a->view.pbc + 3 * (int64_t)slot, f);
+}
+
+/* Fills the search; returns a reason or NONE. *images: the tree cannot be used. */
+static int32_t neighbors_prepare(const ath__neighbors_args *a, int32_t slot, frame *f,
+                                 tree_search *s, bool *images)
+{
+    neighbors_begin(a, slot, s);
+    const int32_t reason =
+        frame_cell(a->view.cell + 9 * (int64_t)slot, a->view.pbc + 3 * (int64_t)slot, f);
     if (reason != ATH_REASON_NONE) {
         return reason;
     }
     *images = !tree_carve(s, a->work, a->work_bytes);
-    if (!neighbors_wrap(f, s->x, s->n, a->list.wrap + 3 * first, *images ? NULL : &s->atoms)) {
+    if (!frame_centre(f, s->x, s->n) ||
+        !frame_wrap(f, s->x, 0, s->n, a->list.wrap + 3 * a->view.first[slot],
+                    *images ? NULL : &s->atoms)) {
         return ATH_REASON_NON_FINITE;
     }
-    memcpy(s->h, f->h, sizeof s->h);
-    double longest = 0.0;
-    for (int k = 0; k < 9; k++) {
-        longest += fabs(f->h[k]);
-    }
-    s->x_max = f->x_max + f->wrap_max * longest;
-    s->extent = (float)(f->extent * (1.0 + 0x1p-20));
-    return neighbors_images(f, s);
+    return frame_finish(f, s);
 }
 
 static void neighbors_empty(const ath__neighbors_args *a, int32_t slot)
@@ -362,48 +197,61 @@ static int32_t neighbors_pbc_bits(const int32_t pbc[3])
     return ATH__PATH_PBC * ((pbc[0] != 0) + 2 * (pbc[1] != 0) + 4 * (pbc[2] != 0));
 }
 
-static void neighbors_build(const ath__neighbors_args *a, int32_t slot)
+/* Takes a list of `used` entries for built, or refuses it. */
+static void neighbors_finish(const ath__neighbors_args *a, int32_t slot, int64_t used, int32_t path)
 {
-    const int64_t first = a->view.first[slot];
-    const size_t n = (size_t)a->view.n_atoms[slot];
-    neighbors_frame f;
-    tree_search s;
-    bool images = false;
-    if (n > 0) {
-        int32_t reason = neighbors_prepare(a, slot, &f, &s, &images);
-        if (reason == ATH_REASON_NONE) {
-            if (images || !tree_build(&s)) {
-                neighbors_build_images(&s, &f);
-            }
-            reason = s.used > INT32_MAX ? ATH_REASON_TOO_LARGE : ATH_REASON_NONE;
-        }
-        if (reason != ATH_REASON_NONE) {
-            neighbors_refuse(a, slot, reason);
-            return;
-        }
-    } else {
-        s.used = 0;
-        s.path = ATH__PATH_BRUTE;
+    if (used > INT32_MAX) {
+        neighbors_refuse(a, slot, ATH_REASON_TOO_LARGE);
+        return;
     }
-    a->list.needed[slot] = s.used;
-    if (s.used > a->list.room[slot]) {
+    a->list.needed[slot] = used;
+    if (used > a->list.room[slot]) {
         neighbors_empty(a, slot);
         a->view.flags[slot] |= ATH__SLOT_STALLED;
         return;
     }
     memcpy(a->list.built_cell + 9 * (int64_t)slot, a->view.cell + 9 * (int64_t)slot,
            9 * sizeof(double));
-    memcpy(a->list.built_positions + 3 * first, a->view.positions + 3 * first,
-           3 * n * sizeof(double));
-    a->list.path[slot] = s.path | neighbors_pbc_bits(a->view.pbc + 3 * (int64_t)slot);
+    a->list.path[slot] = path | neighbors_pbc_bits(a->view.pbc + 3 * (int64_t)slot);
     a->list.builds[slot]++;
     a->list.valid[slot] = 1;
+}
+
+/* Remembers where the atoms begin ... end - 1 were. */
+static void neighbors_remember(const ath__neighbors_args *a, int32_t slot, int64_t begin,
+                               int64_t end)
+{
+    const int64_t first = 3 * (a->view.first[slot] + begin);
+    memcpy(a->list.built_positions + first, a->view.positions + first,
+           3 * (size_t)(end - begin) * sizeof(double));
+}
+
+static void neighbors_build(const ath__neighbors_args *a, int32_t slot)
+{
+    const int32_t n = a->view.n_atoms[slot];
+    frame f;
+    tree_search s = {.used = 0, .path = ATH__PATH_BRUTE};
+    bool images = false;
+    if (n > 0) {
+        const int32_t reason = neighbors_prepare(a, slot, &f, &s, &images);
+        if (reason != ATH_REASON_NONE) {
+            neighbors_refuse(a, slot, reason);
+            return;
+        }
+        if (images || !tree_build(&s)) {
+            neighbors_build_images(&s, &f);
+        }
+    }
+    if (s.used <= a->list.room[slot]) {
+        neighbors_remember(a, slot, 0, n);
+    }
+    neighbors_finish(a, slot, s.used, s.path);
 }
 
 /* Whether some atom is farther than sqrt(limit) from where it was, or is nowhere. */
 static bool neighbors_moved(const double *x, const double *built, int32_t n, double limit)
 {
-    enum { BLOCK = 3 * NEIGHBORS_BLOCK };
+    enum { BLOCK = 3 * FRAME_BLOCK };
     const int64_t end = 3 * (int64_t)n;
     int64_t k = 0;
     for (; k + BLOCK <= end; k += BLOCK) {
@@ -431,42 +279,156 @@ static bool neighbors_moved(const double *x, const double *built, int32_t n, dou
     return false;
 }
 
-static bool neighbors_valid(const ath__neighbors_args *a, int32_t slot)
+/* Whether the list still holds for the share of a caller. */
+static bool neighbors_valid(const ath__neighbors_args *a, int32_t slot, const ath__share *share)
 {
     const double *cell = a->view.cell + 9 * (int64_t)slot;
     const int32_t *pbc = a->view.pbc + 3 * (int64_t)slot;
-    const int32_t n = a->view.n_atoms[slot];
-    const double *x = a->view.positions + 3 * a->view.first[slot];
-    const double *built = a->list.built_positions + 3 * a->view.first[slot];
     const double half = 0.5 * a->skin;
+    int64_t begin, end;
     if (a->list.valid[slot] != 1 ||
         neighbors_pbc_bits(pbc) != (a->list.path[slot] & 7 * ATH__PATH_PBC) ||
         memcmp(cell, a->list.built_cell + 9 * (int64_t)slot, 9 * sizeof *cell) != 0) {
         return false;
     }
+    ath__share_range(share, a->view.n_atoms[slot], &begin, &end);
+    const double *x = a->view.positions + 3 * (a->view.first[slot] + begin);
+    const double *built = a->list.built_positions + 3 * (a->view.first[slot] + begin);
     if (!(half > 0.0)) {
-        return memcmp(x, built, 3 * (size_t)n * sizeof *x) == 0;
+        return memcmp(x, built, 3 * (size_t)(end - begin) * sizeof *x) == 0;
     }
-    return !neighbors_moved(x, built, n, half * half * (1.0 - 0x1p-20));
+    return !neighbors_moved(x, built, (int32_t)(end - begin), half * half * (1.0 - 0x1p-20));
+}
+
+static bool neighbors_listed(const ath__neighbors_args *a, int32_t slot)
+{
+    return !ath__all_pairs_enough(a->view.n_atoms[slot], a->view.cell + 9 * (int64_t)slot,
+                                  a->view.pbc + 3 * (int64_t)slot, a->cutoff, a->all_pairs_max);
+}
+
+static void neighbors_update(const ath__neighbors_args *a, int32_t slot)
+{
+    if (a->view.flags[slot] & ATH__SLOT_STALLED) {
+        return;
+    }
+    if (!neighbors_listed(a, slot)) {
+        a->list.valid[slot] = 0;
+    } else if (!neighbors_valid(a, slot, &ath__alone)) {
+        neighbors_build(a, slot);
+    }
+}
+
+/* ---- one large system, by a team ---- */
+
+/* Wraps the atoms, each member those of its share; the box around all of them. A reason or NONE,
+ * the same for all members. */
+static int32_t neighbors_wrap_together(const ath__neighbors_args *a, int32_t slot, boxes_member *m,
+                                       tree_search *s, tree_box *box)
+{
+    boxes_notes *mine = boxes_notes_of(m, m->share->member);
+    frame f;
+    int64_t begin, end;
+    const int32_t reason =
+        frame_cell(a->view.cell + 9 * (int64_t)slot, a->view.pbc + 3 * (int64_t)slot, &f);
+    if (reason != ATH_REASON_NONE) {
+        return reason;
+    }
+    if (!frame_centre(&f, s->x, s->n)) {
+        return ATH_REASON_NON_FINITE;
+    }
+    ath__share_range(m->share, s->n, &begin, &end);
+    mine->found = f;
+    mine->bad = !frame_wrap(&mine->found, s->x, (int32_t)begin, (int32_t)end,
+                            a->list.wrap + 3 * a->view.first[slot], &m->at[BOXES_HOME]);
+    mine->box = boxes_nothing;
+    if (begin < end && !mine->bad) {
+        tree_box_of(&m->at[BOXES_HOME], (int32_t)begin, (int32_t)(end - begin), &mine->box);
+    }
+    ath__meet(m->share);
+    *box = boxes_nothing;
+    bool bad = false;
+    for (int32_t k = 0; k < m->share->size; k++) {
+        const boxes_notes *notes = boxes_notes_of(m, k);
+        bad |= notes->bad;
+        frame_combine(&f, &notes->found);
+        boxes_join(box, &notes->box);
+    }
+    return bad ? ATH_REASON_NON_FINITE : frame_finish(&f, s);
+}
+
+/* Builds the list with all members. What the first one does alone at the end, nobody waits for. */
+static void neighbors_build_together(const ath__neighbors_args *a, const ath__neighbors_args *alone,
+                                     int32_t slot, boxes_member *m)
+{
+    boxes_common *board = boxes_board(m);
+    tree_search s;
+    tree_box box;
+    int64_t begin, end;
+    const bool first = m->share->member == 0;
+    neighbors_begin(a, slot, &s);
+    const bool enough = boxes_carve(m, &s, a->work_bytes);
+    if (enough && first) {
+        atomic_init(&board->used, 0);
+        atomic_init(&board->ticket, 0);
+        atomic_init(&board->path, 0);
+        atomic_init(&board->given_up, false);
+    }
+    const int32_t reason = enough ? neighbors_wrap_together(a, slot, m, &s, &box) : ATH_REASON_NONE;
+    if (reason != ATH_REASON_NONE) {
+        if (first) {
+            neighbors_refuse(a, slot, reason);
+        }
+        return;
+    }
+    if (!enough || !boxes_build(m, &s, &box)) {
+        if (first) {
+            neighbors_build(alone, slot);
+        }
+        return;
+    }
+    const int64_t used = atomic_load(&board->used);
+    if (used <= s.room) {
+        ath__share_range(m->share, s.n, &begin, &end);
+        neighbors_remember(a, slot, begin, end);
+    }
+    if (first) {
+        neighbors_finish(a, slot, used, atomic_load(&board->path));
+    }
+}
+
+/* Systems too small for a team are left to the first member. */
+static void neighbors_update_together(const ath__neighbors_args *a, const ath__share *share)
+{
+    const int64_t notes = (int64_t)ath__neighbors_notes(share->size);
+    const int32_t n_slots = *a->n_slots;
+    ath__neighbors_args alone = *a;
+    alone.work = (char *)a->work + notes;
+    alone.work_bytes = a->work_bytes - notes;
+    boxes_member m;
+    m.share = share;
+    m.notes = a->work;
+    m.turn = 0;
+    for (int32_t k = 0; k < n_slots; k++) {
+        const int32_t slot = a->slots[k];
+        if (a->view.n_atoms[slot] <= ATH__TEAM_ATOMS || !neighbors_listed(a, slot)) {
+            if (share->member == 0) {
+                neighbors_update(&alone, slot);
+            }
+        } else if (!(a->view.flags[slot] & ATH__SLOT_STALLED) &&
+                   boxes_vote(&m, !neighbors_valid(a, slot, share))) {
+            neighbors_build_together(a, &alone, slot, &m);
+        }
+    }
 }
 
 void ATH__HOST_KERNEL(neighbors_update)(const void *args, const ath__share *share)
 {
-    if (share->member != 0) {
+    const ath__neighbors_args *a = args;
+    if (share->size > 1 && a->work && a->work_bytes >= (int64_t)ath__neighbors_notes(share->size)) {
+        neighbors_update_together(a, share);
         return;
     }
-    const ath__neighbors_args *a = args;
-    const int32_t n_slots = *a->n_slots;
-    for (int32_t k = 0; k < n_slots; k++) {
-        const int32_t slot = a->slots[k];
-        if (a->view.flags[slot] & ATH__SLOT_STALLED) {
-            continue;
-        }
-        if (ath__all_pairs_enough(a->view.n_atoms[slot], a->view.cell + 9 * (int64_t)slot,
-                                  a->view.pbc + 3 * (int64_t)slot, a->cutoff, a->all_pairs_max)) {
-            a->list.valid[slot] = 0;
-        } else if (!neighbors_valid(a, slot)) {
-            neighbors_build(a, slot);
-        }
+    for (int32_t k = 0; share->member == 0 && k < *a->n_slots; k++) {
+        neighbors_update(a, a->slots[k]);
     }
 }

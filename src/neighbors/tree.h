@@ -21,6 +21,7 @@
 #ifndef ATHANOR_NEIGHBORS_TREE_H
 #define ATHANOR_NEIGHBORS_TREE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -34,6 +35,7 @@ enum {
     TREE_LOOPS = 131072,                 /* translations that are looked at for the table */
     TREE_CHUNK = 2048,                   /* candidates tested before their hits are written out */
     TREE_IMAGES = ATH__NEIGHBORS_IMAGES, /* translations in the table */
+    TREE_ROWS = ATH__NEIGHBORS_ROWS,     /* entries that a member of a team writes out at once */
     TREE_PAD = ATH__NEIGHBORS_PAD        /* elements behind every array: one row of lanes */
 };
 #define TREE_FAR 1e18f /* coordinate of padding; its square is finite and beyond any reach */
@@ -54,11 +56,14 @@ typedef struct tree_search {
     double reach;        /* cutoff + skin */
     double x_max;        /* bounds |x| and |x - wrap h| */
     float extent;        /* bounds the coordinates in `atoms` */
+    bool still;          /* the table has no translation but the one by nothing */
     /* the rows */
     int32_t *row, *count;
     ath__neighbor *entry;
     int64_t room, used; /* entries; used > room: counted, not written */
     int32_t path;
+    uint64_t *rows;                /* [TREE_ROWS] of a member of a team; NULL: works alone */
+    _Atomic int64_t *used_by_team; /* then, instead of `used` */
     /* work memory */
     tree_points atoms, spill; /* [n], in the order of the tree */
     tree_points table;        /* translations, entries without an atom */
@@ -136,7 +141,7 @@ static inline double tree_distance2(const tree_search *s, int32_t i, int32_t j,
 static inline void tree_limits(const tree_search *s, const tree_box *box, float *clear, float *far)
 {
     double extent = s->extent;
-    if (s->n_table == 1) { /* no translations: only what is near the box counts */
+    if (s->still) { /* no translations: only what is near the box counts */
         extent = 0.0;
         for (int k = 0; k < 3; k++) {
             const double a = fabs((double)box->lo[k]), b = fabs((double)box->hi[k]);
@@ -202,11 +207,11 @@ static inline void tree_bounds(const float *x, int32_t n, float *lo, float *hi)
     *hi = b;
 }
 
-static inline void tree_box_of(const tree_search *s, int32_t first, int32_t n, tree_box *box)
+static inline void tree_box_of(const tree_points *p, int32_t first, int32_t n, tree_box *box)
 {
-    tree_bounds(s->atoms.x + first, n, &box->lo[0], &box->hi[0]);
-    tree_bounds(s->atoms.y + first, n, &box->lo[1], &box->hi[1]);
-    tree_bounds(s->atoms.z + first, n, &box->lo[2], &box->hi[2]);
+    tree_bounds(p->x + first, n, &box->lo[0], &box->hi[0]);
+    tree_bounds(p->y + first, n, &box->lo[1], &box->hi[1]);
+    tree_bounds(p->z + first, n, &box->lo[2], &box->hi[2]);
 }
 
 /* Fills the table with the translations that can bring the box near itself, in lexicographic order.
@@ -244,38 +249,60 @@ static bool tree_translations(tree_search *s, const tree_box *box)
         }
     }
     tree_pad(&s->table, s->n_table);
+    s->still = s->n_table == 1;
     return true;
+}
+
+/* What to look for: images by a table of translations, within sqrt(far) of a box. */
+typedef struct tree_wanted {
+    const tree_points *table;
+    int32_t n_table;
+    const tree_box *box;
+    float far;
+} tree_wanted;
+
+/* The wanted images of atom j, whose coordinates are in `at`; written to the candidates from `to`
+ * on, which have room for the whole table. Returns their number. */
+static inline int32_t tree_images(tree_points *c, int64_t to, const tree_wanted *wanted,
+                                  const tree_points *at, int32_t j)
+{
+    const tree_points *t = wanted->table;
+    const lanes_f xj = lanes_set(at->x[j]), yj = lanes_set(at->y[j]), zj = lanes_set(at->z[j]);
+    const lanes_f far = lanes_set(wanted->far);
+    int64_t n = to;
+    for (int32_t k = 0; k < wanted->n_table; k += LANES) {
+        const lanes_f x = xj + lanes_load(t->x + k), y = yj + lanes_load(t->y + k),
+                      z = zj + lanes_load(t->z + k);
+        const uint32_t mask = tree_near(wanted->box, x, y, z, far);
+        lanes_pack(c->x + n, x, mask);
+        lanes_pack(c->y + n, y, mask);
+        lanes_pack(c->z + n, z, mask);
+        n += lanes_pack_entries(c->e + n, t->e + k, (uint64_t)(uint32_t)j, mask);
+    }
+    return (int32_t)(n - to);
 }
 
 /* Candidates of the whole system at the bottom of the stack; -1 if they do not fit. */
 static int64_t tree_root(tree_search *s, const tree_box *box)
 {
-    const tree_points *a = &s->atoms, *t = &s->table;
+    const tree_points *a = &s->atoms;
     tree_points *c = &s->list;
     int64_t n = 0;
     float clear, far;
     tree_limits(s, box, &clear, &far);
-    if (s->n_table == 1) {
+    if (s->still) {
         for (int32_t j = 0; j < s->n; j++) {
             c->x[j] = a->x[j], c->y[j] = a->y[j], c->z[j] = a->z[j];
             c->e[j] = (uint64_t)(uint32_t)j;
         }
         n = s->n;
     } else {
+        const tree_wanted wanted = {&s->table, s->n_table, box, far};
         for (int32_t j = 0; j < s->n; j++) {
-            const lanes_f xj = lanes_set(a->x[j]), yj = lanes_set(a->y[j]), zj = lanes_set(a->z[j]);
             if (n + tree_padded(s->n_table) > s->max_list) {
                 return -1;
             }
-            for (int32_t k = 0; k < s->n_table; k += LANES) {
-                const lanes_f x = xj + lanes_load(t->x + k), y = yj + lanes_load(t->y + k),
-                              z = zj + lanes_load(t->z + k);
-                const uint32_t mask = tree_near(box, x, y, z, lanes_set(far));
-                lanes_pack(c->x + n, x, mask);
-                lanes_pack(c->y + n, y, mask);
-                lanes_pack(c->z + n, z, mask);
-                n += lanes_pack_entries(c->e + n, t->e + k, (uint64_t)(uint32_t)j, mask);
-            }
+            n += tree_images(c, n, &wanted, a, j);
         }
     }
     tree_pad(c, n);
@@ -328,46 +355,113 @@ static int32_t tree_exact(tree_search *s, int32_t i, uint64_t *e, int32_t n)
     return kept;
 }
 
-/* The row of one atom from the candidates of its leaf. */
-static void tree_row(tree_search *s, int32_t atom, int64_t first, int64_t n, float clear, float far)
+/* Candidates of a leaf, and the limits of their distances (tree_limits). */
+typedef struct tree_near_by {
+    int64_t first, n;
+    float clear, far;
+} tree_near_by;
+
+/* The entries of the row of one atom that come from these candidates of its leaf; `hits` has room
+ * for all of them and a row of lanes. Returns their number. */
+static inline int32_t tree_hits(tree_search *s, int32_t atom, tree_near_by near, uint64_t *hits)
 {
     const tree_points *c = &s->list;
     const lanes_f x = lanes_set(s->atoms.x[atom]), y = lanes_set(s->atoms.y[atom]),
                   z = lanes_set(s->atoms.z[atom]);
-    const lanes_f v_clear = lanes_set(clear), v_far = lanes_set(far);
+    const lanes_f v_clear = lanes_set(near.clear), v_far = lanes_set(near.far);
     const int32_t i = s->atoms.i[atom];
+    int32_t n_hits = 0;
+    uint32_t doubtful = 0;
+    for (int64_t k = near.first; k < near.first + near.n; k += LANES) {
+        const lanes_f dx = lanes_load(c->x + k) - x, dy = lanes_load(c->y + k) - y,
+                      dz = lanes_load(c->z + k) - z;
+        const lanes_f r2 = dx * dx + dy * dy + dz * dz;
+        const uint32_t mask = lanes_less(r2, v_far);
+        doubtful |= mask & ~lanes_less(r2, v_clear);
+        n_hits += lanes_pack_row(hits + n_hits, c->e + k, (uint64_t)(uint32_t)i, mask);
+    }
+    return doubtful ? tree_exact(s, i, hits, n_hits) : n_hits;
+}
+
+/* The row of one atom from the candidates of its leaf. */
+static void tree_row(tree_search *s, int32_t atom, tree_near_by near)
+{
+    const int32_t i = s->atoms.i[atom];
+    const int64_t end = near.first + near.n;
     uint64_t hits[TREE_CHUNK + TREE_PAD];
     s->row[i] = s->used <= INT32_MAX ? (int32_t)s->used : 0;
     s->count[i] = 0;
-    while (n > 0) {
-        const int64_t m = n < TREE_CHUNK ? n : TREE_CHUNK;
-        int32_t n_hits = 0;
-        uint32_t doubtful = 0;
-        for (int64_t k = first; k < first + m; k += LANES) {
-            const lanes_f dx = lanes_load(c->x + k) - x, dy = lanes_load(c->y + k) - y,
-                          dz = lanes_load(c->z + k) - z;
-            const lanes_f r2 = dx * dx + dy * dy + dz * dz;
-            const uint32_t mask = lanes_less(r2, v_far);
-            doubtful |= mask & ~lanes_less(r2, v_clear);
-            n_hits += lanes_pack_row(hits + n_hits, c->e + k, (uint64_t)(uint32_t)i, mask);
-        }
-        if (doubtful) {
-            n_hits = tree_exact(s, i, hits, n_hits);
-        }
-        tree_emit(s, i, hits, n_hits);
-        first += m;
-        n -= m;
+    for (; near.first < end; near.first += near.n) {
+        near.n = end - near.first < TREE_CHUNK ? end - near.first : TREE_CHUNK;
+        tree_emit(s, i, hits, tree_hits(s, atom, near, hits));
     }
+}
+
+/* Writes the n entries in `rows` out in one piece: the rows of the atoms first .. end - 1. */
+static void tree_flush(tree_search *s, int32_t first, int32_t end, int32_t n)
+{
+    const int64_t at = atomic_fetch_add_explicit(s->used_by_team, n, memory_order_relaxed);
+    for (int32_t a = first; a < end; a++) {
+        const int64_t row = at + s->row[s->atoms.i[a]];
+        s->row[s->atoms.i[a]] = row <= INT32_MAX ? (int32_t)row : 0;
+    }
+    if (at + n <= s->room) {
+        memcpy(s->entry + at, s->rows, (size_t)n * sizeof *s->rows);
+    }
+}
+
+/* The rows of a leaf, by a member of a team. False if there are too many candidates. */
+static bool tree_leaf_of_team(tree_search *s, const tree_node *node, tree_near_by near)
+{
+    int32_t first = node->first, n = 0;
+    if (near.n > TREE_ROWS) {
+        return false;
+    }
+    for (int32_t a = node->first; a < node->first + node->n; a++) {
+        const int32_t i = s->atoms.i[a];
+        if (n + near.n > TREE_ROWS) {
+            tree_flush(s, first, a, n);
+            first = a;
+            n = 0;
+        }
+        s->row[i] = n;
+        s->count[i] = tree_hits(s, a, near, s->rows + n);
+        n += s->count[i];
+    }
+    tree_flush(s, first, node->first + node->n, n);
+    return true;
+}
+
+/* The rows of a leaf. False if a member of a team has no room for them. */
+static bool tree_leaf(tree_search *s, const tree_node *node, const tree_box *box)
+{
+    tree_near_by near = {.first = node->list_first, .n = node->list_n};
+    tree_limits(s, box, &near.clear, &near.far);
+    if (s->rows) {
+        return tree_leaf_of_team(s, node, near);
+    }
+    for (int32_t a = node->first; a < node->first + node->n; a++) {
+        tree_row(s, a, near);
+    }
+    return true;
+}
+
+/* Where a box is cut: the middle of its longest side, whose axis is returned. */
+static inline int tree_middle(const tree_box *box, float *middle)
+{
+    const float sx = box->hi[0] - box->lo[0], sy = box->hi[1] - box->lo[1],
+                sz = box->hi[2] - box->lo[2];
+    const int k = sx >= sy && sx >= sz ? 0 : (sy >= sz ? 1 : 2);
+    *middle = 0.5f * box->lo[k] + 0.5f * box->hi[k];
+    return k;
 }
 
 /* Moves the atoms below the middle of the longest side of the box to the front; returns their
  * number, 0 if the box has no extent. Keeps the order on both sides. */
 static int32_t tree_cut(tree_search *s, const tree_node *node, const tree_box *box)
 {
-    const float sx = box->hi[0] - box->lo[0], sy = box->hi[1] - box->lo[1],
-                sz = box->hi[2] - box->lo[2];
-    const int k = sx >= sy && sx >= sz ? 0 : (sy >= sz ? 1 : 2);
-    const float middle = 0.5f * box->lo[k] + 0.5f * box->hi[k];
+    float middle;
+    const int k = tree_middle(box, &middle);
     float *x = s->atoms.x + node->first, *y = s->atoms.y + node->first,
           *z = s->atoms.z + node->first;
     int32_t *index = s->atoms.i + node->first;
@@ -390,12 +484,60 @@ static int32_t tree_cut(tree_search *s, const tree_node *node, const tree_box *b
     return l < node->n ? l : 0;
 }
 
+/* A box that is not cut again. */
+static inline bool tree_is_leaf(const tree_node *node)
+{
+    return node->n <= TREE_LEAF || node->depth == TREE_DEPTH;
+}
+
+/* The part of a node right of a cut; the node becomes the left one. */
+static inline tree_node tree_halve(tree_node *node, int32_t n_left)
+{
+    tree_node right = *node;
+    right.depth = ++node->depth;
+    right.first += n_left;
+    right.n -= n_left;
+    node->n = n_left;
+    return right;
+}
+
+/* All rows of the atoms of a node that has its candidates. False as tree_leaf. */
+static bool tree_walk(tree_search *s, tree_node root)
+{
+    tree_node stack[TREE_DEPTH + 4];
+    int n_stack = 1;
+    stack[0] = root;
+    while (n_stack > 0) {
+        tree_node node = stack[--n_stack];
+        tree_box box;
+        tree_box_of(&s->atoms, node.first, node.n, &box);
+        /* After one cut too few candidates would be dropped to pay for copying the others. */
+        const bool leaf = tree_is_leaf(&node);
+        const bool renew = node.depth > root.depth && (node.n <= TREE_LEAF || node.depth % 2 == 0);
+        const int64_t to = node.list_first + tree_padded(node.list_n);
+        if (renew && to + tree_padded(node.list_n) > s->max_list) {
+            s->path |= ATH__PATH_SHARED;
+        } else if (renew) {
+            node.list_n = tree_filter(s, node.list_first, node.list_n, to, &box);
+            node.list_first = to;
+        }
+        const int32_t n_left = leaf ? 0 : tree_cut(s, &node, &box);
+        if (n_left > 0) {
+            const tree_node right = tree_halve(&node, n_left);
+            stack[n_stack++] = right;
+            stack[n_stack++] = node;
+        } else if (!tree_leaf(s, &node, &box)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* All rows of the system. False, nothing written, if its candidates do not fit into work memory. */
 static bool tree_build(tree_search *s)
 {
-    tree_node stack[TREE_DEPTH + 4];
     tree_box box;
-    tree_box_of(s, 0, s->n, &box);
+    tree_box_of(&s->atoms, 0, s->n, &box);
     if (!tree_translations(s, &box)) {
         return false;
     }
@@ -404,39 +546,7 @@ static bool tree_build(tree_search *s)
         return false;
     }
     s->path |= s->n <= TREE_LEAF ? ATH__PATH_BRUTE : ATH__PATH_TREE;
-    int n_stack = 1;
-    stack[0] = (tree_node){.first = 0, .n = s->n, .depth = 0, .list_first = 0, .list_n = n_root};
-    while (n_stack > 0) {
-        tree_node node = stack[--n_stack];
-        tree_box_of(s, node.first, node.n, &box);
-        /* After one cut too few candidates would be dropped to pay for copying the others. */
-        const bool renew = node.depth > 0 && (node.n <= TREE_LEAF || node.depth % 2 == 0);
-        const int64_t to = node.list_first + tree_padded(node.list_n);
-        if (renew && to + tree_padded(node.list_n) > s->max_list) {
-            s->path |= ATH__PATH_SHARED;
-        } else if (renew) {
-            node.list_n = tree_filter(s, node.list_first, node.list_n, to, &box);
-            node.list_first = to;
-        }
-        const bool leaf = node.n <= TREE_LEAF || node.depth == TREE_DEPTH;
-        const int32_t n_left = leaf ? 0 : tree_cut(s, &node, &box);
-        if (n_left == 0) {
-            float clear, far;
-            tree_limits(s, &box, &clear, &far);
-            for (int32_t a = node.first; a < node.first + node.n; a++) {
-                tree_row(s, a, node.list_first, node.list_n, clear, far);
-            }
-            continue;
-        }
-        tree_node right = node;
-        right.depth = ++node.depth;
-        right.first += n_left;
-        right.n -= n_left;
-        node.n = n_left;
-        stack[n_stack++] = right;
-        stack[n_stack++] = node;
-    }
-    return true;
+    return tree_walk(s, (tree_node){.first = 0, .n = s->n, .list_first = 0, .list_n = n_root});
 }
 
 #endif

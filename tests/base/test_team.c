@@ -1,5 +1,5 @@
-/* The thread team: every member runs every region once, results are visible, sleepers wake,
- * failures to start threads are cleaned up, regions are cheap.
+/* The thread team: every member runs every region once, members meet, results are visible, sleepers
+ * wake, failures to start threads are cleaned up, regions are cheap.
  *
  * Linked with --wrap=pthread_create, so that the n-th start of a thread can fail. */
 #include <setjmp.h>
@@ -168,6 +168,54 @@ static void test_sleepers_wake(void **state)
     }
 }
 
+typedef struct team_rounds {
+    ath__team *team;
+    int64_t n_rounds, late_every; /* one member sleeps in every such round; 0: never */
+    int64_t counts[TEAM_MOST];    /* written by one member each, read by all */
+    int64_t n_unseen[TEAM_MOST];  /* counts of others that were not those of the round */
+} team_rounds;
+
+/* Two meetings per round: between them everybody reads what everybody has written. */
+static void team_meet_often(void *arg, int32_t member)
+{
+    team_rounds *r = arg;
+    const int32_t n = ath__team_size(r->team);
+    for (int64_t i = 1; i <= r->n_rounds; i++) {
+        if (r->late_every && i % r->late_every == 0 && i / r->late_every % n == member) {
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+        r->counts[member]++;
+        ath__team_meet(r->team);
+        for (int32_t m = 0; m < n; m++) {
+            r->n_unseen[member] += r->counts[m] != i;
+        }
+        ath__team_meet(r->team);
+    }
+}
+
+/* Over several regions, with nobody late, now and then somebody, and somebody each time: then all
+ * others sleep. */
+static void test_meetings(void **state)
+{
+    ath_context *ctx = *state;
+    for (int s = 0; s < TEAM_N_SIZES; s++) {
+        ath__team *team;
+        const int32_t n = team_sizes[s];
+        assert_int_equal(ath__team_create(ctx, n, &team), ATH_OK);
+        for (int region = 0; region < 9; region++) {
+            static const int64_t late[] = {0, 25, 1}, rounds[] = {2000, 250, 20};
+            team_rounds r = {.team = team, .late_every = late[region % 3]};
+            r.n_rounds = rounds[region % 3] / (n > 3 ? 4 : 1);
+            ath__team_run(team, team_meet_often, &r);
+            for (int32_t m = 0; m < TEAM_MOST; m++) {
+                assert_int_equal(r.counts[m], m < n ? r.n_rounds : 0);
+                assert_int_equal(r.n_unseen[m], 0);
+            }
+        }
+        ath__team_destroy(&team);
+    }
+}
+
 static void test_idle_team_uses_no_time(void **state)
 {
     ath_context *ctx = *state;
@@ -282,10 +330,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEAM_TEST(name) cmocka_unit_test_setup_teardown(name, team_setup, team_teardown)
-        TEAM_TEST(test_every_member_runs), TEAM_TEST(test_tickets),
-        TEAM_TEST(test_sleepers_wake),     TEAM_TEST(test_idle_team_uses_no_time),
-        TEAM_TEST(test_default_size),      TEAM_TEST(test_thread_does_not_start),
-        TEAM_TEST(test_signals),           TEAM_TEST(test_two_teams),
+        TEAM_TEST(test_every_member_runs),
+        TEAM_TEST(test_tickets),
+        TEAM_TEST(test_sleepers_wake),
+        TEAM_TEST(test_meetings),
+        TEAM_TEST(test_idle_team_uses_no_time),
+        TEAM_TEST(test_default_size),
+        TEAM_TEST(test_thread_does_not_start),
+        TEAM_TEST(test_signals),
+        TEAM_TEST(test_two_teams),
         TEAM_TEST(test_region_cost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,11 +87,12 @@ typedef struct model_call {
     ath_batch *batch;
     ath__neighbors *neighbors; /* NULL: the model needs none */
     ath__stream stream;
+    ath__team *team; /* NULL: none */
     ath__compute compute;
     void *params, *work, *list_work;
     int32_t *slots, *n_slots; /* on the device */
     size_t param_bytes, work_bytes, list_bytes, n_results;
-    int32_t n, n_listed;
+    int32_t n, n_listed, most; /* most: atoms of the largest system */
 } model_call;
 
 static void model_call_params(model_call *c)
@@ -137,15 +138,14 @@ static void model_call_open(model_call *c, const model_bench *b, ath_system *con
                             int32_t n)
 {
     ath__model_needs needs = {0};
-    int32_t most = 1;
-    *c = (model_call){.bench = b, .n = n};
+    *c = (model_call){.bench = b, .n = n, .most = 1};
     model_ok(b, ath_batch_from_systems(b->ctx, b->device, systems, n, &c->batch));
     for (int32_t i = 0; i < n; i++) {
         const int32_t atoms = ath_batch_n_atoms_of(c->batch, i);
-        most = atoms > most ? atoms : most;
+        c->most = atoms > c->most ? atoms : c->most;
     }
     model_call_params(c);
-    b->model->ops->needs(b->model->state, most, &needs);
+    b->model->ops->needs(b->model->state, c->most, &needs);
     c->work_bytes = needs.work_bytes;
     model_ok(b, ath__device_alloc(b->device, c->work_bytes, 1, &c->work));
     model_ok(b, ath__device_alloc(b->device, (size_t)n, sizeof *c->slots, &c->slots));
@@ -161,7 +161,7 @@ static void model_call_open(model_call *c, const model_bench *b, ath_system *con
                                               .all_pairs_max = needs.all_pairs_max};
         model_ok(b, ath__neighbors_create(b->ctx, &config, &c->neighbors));
         model_ok(b, ath__neighbors_fit(c->neighbors, c->batch));
-        c->list_bytes = ath__neighbors_work(c->neighbors, most, 1);
+        c->list_bytes = ath__neighbors_work(c->neighbors, c->most, 1);
         model_ok(b, ath__device_alloc(b->device, c->list_bytes, 1, &c->list_work));
     }
 }
@@ -170,6 +170,7 @@ static void model_call_close(model_call *c)
 {
     ath_device *device = c->bench->device;
     ath__stream_close(&c->stream);
+    ath__team_destroy(&c->team);
     ath__neighbors_destroy(&c->neighbors);
     ath__device_free(device, c->compute.results.forces, c->n_results, sizeof(double));
     ath__device_free(device, c->list_work, c->list_bytes, 1);
@@ -203,6 +204,20 @@ static void model_call_compute(model_call *c, unsigned want)
     c->compute.want = want;
     model_ok(c->bench, c->bench->model->ops->compute(c->bench->model->state, &c->compute));
     model_ok(c->bench, c->bench->device->ops->wait(&c->stream));
+}
+
+/* From now on compute runs on a team, with the work memory that it may expect and no more. */
+static void model_call_join(model_call *c, int32_t members)
+{
+    const model_bench *b = c->bench;
+    ath__model_needs needs = {0};
+    b->model->ops->needs(b->model->state, c->most, &needs);
+    ath__device_free(b->device, c->work, c->work_bytes, 1);
+    c->work_bytes = needs.work_bytes + (size_t)(members - 1) * needs.member_bytes;
+    model_ok(b, ath__device_alloc(b->device, c->work_bytes, 1, &c->work));
+    ath__team_destroy(&c->team);
+    model_ok(b, ath__team_create(b->ctx, members, &c->team));
+    c->stream.team = c->team;
 }
 
 static model_result *model_call_read(model_call *c)
@@ -704,6 +719,51 @@ void model_checks_skin(const model_bench *bench, ath_system *const *systems, int
         model_results_free(r, n);
     }
     model_results_free(usual, n);
+}
+
+/* Compares the forces, and of energy and stress what is wanted; the rest has to be zero. */
+static void model_expect_wanted(const model_result *expected, const model_result *r, int32_t n,
+                                unsigned want, int32_t members)
+{
+    char what[64];
+    snprintf(what, sizeof what, "with a team of %d", (int)members);
+    for (int32_t i = 0; i < n; i++) {
+        model_result masked = expected[i];
+        masked.energy = want & ATH__WANT_ENERGY ? masked.energy : 0.0;
+        for (int k = 0; k < 9; k++) {
+            masked.stress[k] = want & ATH__WANT_STRESS ? masked.stress[k] : 0.0;
+        }
+        model_expect_same(&masked, &r[i], 1, what);
+    }
+}
+
+void model_checks_together(const model_bench *bench, ath_system *const *systems, int32_t n)
+{
+    static const int32_t members[] = {1, 2, 3, 7};
+    static const unsigned wants[] = {ATH__WANT_FORCES, MODEL_ALL & ~ATH__WANT_STRESS, MODEL_ALL};
+    assert_true(bench->device->immediate && bench->device->shared);
+    model_result *alone = model_results(bench, systems, n, MODEL_ALL);
+    for (size_t m = 0; m < sizeof members / sizeof *members; m++) {
+        model_call c;
+        model_call_open(&c, bench, systems, n);
+        model_call_lists(&c);
+        model_call_join(&c, members[m]);
+        for (size_t w = 0; w < sizeof wants / sizeof *wants; w++) {
+            memset(c.work, w ? 0xff : 0, c.work_bytes); /* not a number, if it is read */
+            for (int32_t i = 0; i < n; i++) {
+                const int64_t row = c.compute.view.first[ath__batch_slot(c.batch, i)];
+                memset(c.compute.view.forces + 3 * row, 0xff,
+                       (size_t)alone[i].n_atoms * 3 * sizeof(double));
+            }
+            model_call_list(&c, w % 2 ? n - 1 : 0, w % 2 ? -1 : 1, n);
+            model_call_compute(&c, wants[w]);
+            model_result *r = model_call_read(&c);
+            model_expect_wanted(alone, r, n, wants[w], members[m]);
+            model_results_free(r, n);
+        }
+        model_call_close(&c);
+    }
+    model_results_free(alone, n);
 }
 
 void model_checks_device(const model_bench *bench, const char *device, const ath__model_ops *ops,

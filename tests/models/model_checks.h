@@ -105,6 +105,11 @@ void model_checks_want(const model_bench *bench, ath_system *const *systems, int
 void model_checks_company(const model_bench *bench, ath_system *const *systems, int32_t n);
 /* Same bits for any skin, and for lists built for other positions. */
 void model_checks_skin(const model_bench *bench, ath_system *const *systems, int32_t n);
+/* Same bits, whatever is wanted, without a team and with teams of 1, 2, 3 and 7 members, which
+ * share in systems of more than ATH__TEAM_ATOMS atoms. All systems are listed in one launch,
+ * although the engine gives a team one such system at a time. Lists are built without a team.
+ * Devices of the host only. */
+void model_checks_together(const model_bench *bench, ath_system *const *systems, int32_t n);
 /* Same bits on another device. Says so and returns if the machine does not have it. */
 void model_checks_device(const model_bench *bench, const char *device, const ath__model_ops *ops,
                          const char *text, ath_system *const *systems, int32_t n);

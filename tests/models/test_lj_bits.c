@@ -77,6 +77,34 @@ static void bits_large_skin(void **unused)
     }
 }
 
+static void bits_together(void **unused)
+{
+    (void)unused;
+    static const model_recipe recipes[3] = {
+        {.cells = {6, 6, 6}, .spacing = 3.9, .rattle = 0.2, .pbc = {1, 1, 1}, .numbers = {18}},
+        {.cells = {28, 27, 28},
+         .spacing = 3.9,
+         .rattle = 0.3,
+         .pbc = {1, 1, 1},
+         .numbers = {18, 36}},
+        {.cells = {5, 4, 3}, .spacing = 3.9, .rattle = 0.2, .numbers = {36}}};
+    static const char *const texts[3] = {LJ_ARGON, LJ_NOBLE ",precision=mixed",
+                                         LJ_NOBLE ",lrc=true"};
+    for (int k = 0; k < 3; k++) {
+        model_bench bench;
+        ath_system *systems[3];
+        assert_true(model_bench_open(&bench, NULL, "host", &ath__model_lj, texts[k]));
+        for (int s = 0; s < 3; s++) {
+            systems[s] = model_system(bench.ctx, &recipes[s]);
+        }
+        model_checks_together(&bench, systems, 3);
+        for (int s = 0; s < 3; s++) {
+            ath_system_destroy(&systems[s]);
+        }
+        model_bench_close(&bench);
+    }
+}
+
 static void bits_want(void **unused)
 {
     (void)unused;
@@ -259,11 +287,11 @@ static void bits_mixed_far_apart(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bits_company),         cmocka_unit_test(bits_skin),
-        cmocka_unit_test(bits_large_skin),      cmocka_unit_test(bits_want),
-        cmocka_unit_test(bits_devices),         cmocka_unit_test(bits_of_all_builds),
-        cmocka_unit_test(bits_paths_agree),     cmocka_unit_test(bits_mixed_is_near),
-        cmocka_unit_test(bits_mixed_far_apart),
+        cmocka_unit_test(bits_company),       cmocka_unit_test(bits_skin),
+        cmocka_unit_test(bits_large_skin),    cmocka_unit_test(bits_want),
+        cmocka_unit_test(bits_together),      cmocka_unit_test(bits_devices),
+        cmocka_unit_test(bits_of_all_builds), cmocka_unit_test(bits_paths_agree),
+        cmocka_unit_test(bits_mixed_is_near), cmocka_unit_test(bits_mixed_far_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,6 +155,29 @@ static void sum_conformance(void **unused)
     sum_close(&bench, systems);
 }
 
+static void sum_together(void **unused)
+{
+    (void)unused;
+    static const model_recipe large = {.cells = {18, 18, 16},
+                                       .fcc = true,
+                                       .spacing = 3.7,
+                                       .rattle = 0.1,
+                                       .pbc = {1, 1, 1},
+                                       .numbers = {29, 79},
+                                       .seed = 5};
+    model_bench bench;
+    assert_true(model_bench_open(&bench, NULL, "host", NULL, "sum:0.5*emt+1*" SUM_LJ));
+    ath_system *systems[3] = {model_system(bench.ctx, &sum_recipes[0]),
+                              model_system(bench.ctx, &large),
+                              model_system(bench.ctx, &sum_recipes[2])};
+    assert_true(ath_system_n_atoms(systems[1]) > ATH__TEAM_ATOMS);
+    model_checks_together(&bench, systems, 3);
+    for (int k = 0; k < 3; k++) {
+        ath_system_destroy(&systems[k]);
+    }
+    model_bench_close(&bench);
+}
+
 static void sum_texts(void **unused)
 {
     (void)unused;
@@ -237,7 +260,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sum_is_the_sum),  cmocka_unit_test(sum_of_one),
         cmocka_unit_test(sum_differences), cmocka_unit_test(sum_conformance),
-        cmocka_unit_test(sum_texts),       cmocka_unit_test(sum_of_models),
+        cmocka_unit_test(sum_together),    cmocka_unit_test(sum_texts),
+        cmocka_unit_test(sum_of_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
