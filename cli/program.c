@@ -95,7 +95,8 @@ int cli_main(int argc, char **argv, const cli_host *host)
     config.log_level = ATH_LOG_DEBUG;
     config.io.size = sizeof config.io;
     cli_host_complete(&c.host);
-    c.colour = isatty(fileno(c.err)) && !(no_color && *no_color) && term && strcmp(term, "dumb");
+    c.colour =
+        isatty(fileno(c.err)) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
     const ath_status status = ath_context_create(&config, &c.ctx);
     if (status < 0) {
         return cli_fail(&c, CLI_INTERNAL, "%s", ath_status_text(status));

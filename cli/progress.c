@@ -52,11 +52,12 @@ static void progress_text(cli_progress *p, const ath_dynamics_stats *s, int64_t 
     const int64_t done = (int64_t)r->n_rows, good = cli_results_count(r, ATH_STATE_FINISHED);
     const double now = cli_seconds(p->c), elapsed = now - p->first;
     const double rate = (double)(s->atom_steps - p->last_atom_steps) / (now - p->last_time + 1e-9);
+    const int64_t failed =
+        cli_results_count(r, ATH_STATE_QUARANTINED) + cli_results_count(r, ATH_STATE_REJECTED);
     char speed[32], eta[32] = "";
     int n = snprintf(text, PROGRESS_TEXT_BYTES, "active %d  %s %lld  failed %lld", (int)s->n_active,
                      strcmp(p->command, "relax") == 0 ? "converged" : "finished", (long long)good,
-                     (long long)(cli_results_count(r, ATH_STATE_QUARANTINED) +
-                                 cli_results_count(r, ATH_STATE_REJECTED)));
+                     (long long)failed);
     if (cli_results_count(r, ATH_STATE_STEP_LIMIT) > 0) {
         n += snprintf(text + n, PROGRESS_TEXT_BYTES - (size_t)n, "  step limit %lld",
                       (long long)cli_results_count(r, ATH_STATE_STEP_LIMIT));

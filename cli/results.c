@@ -334,6 +334,7 @@ static int results_find(cli_results *r, int fd, char *buffer, int64_t *starts)
             break;
         }
         for (int64_t i = 0; i < n; i++) {
+            /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): cli_resize has succeeded */
             if (!results_scan_byte(&scan, buffer[i])) {
                 return cli_fail(r->c, CLI_IO, "'%s/unsorted.extxyz' is damaged", r->folder);
             }

@@ -30,8 +30,10 @@ void ath__fields_free(ath_context *ctx);
 
 /* ---- errors and log ---- */
 
-/* Records the text (printf style) and returns `status`. ctx may be NULL. */
-ath_status ath__fail(ath_context *ctx, ath_status status, const char *format, ...)
+/* Records the text (printf style) and is `status`, which is evaluated twice. ctx may be NULL. A
+ * macro, so that whoever follows the paths of the code sees that a failure is one. */
+#define ath__fail(ctx, status, ...) (ath__message((ctx), (status), __VA_ARGS__), (status))
+void ath__message(ath_context *ctx, ath_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void ath__log(ath_context *ctx, ath_log_level level, const char *component, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

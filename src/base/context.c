@@ -235,10 +235,10 @@ static void context_one_line(char *text)
     }
 }
 
-ath_status ath__fail(ath_context *ctx, ath_status status, const char *format, ...)
+void ath__message(ath_context *ctx, ath_status status, const char *format, ...)
 {
     if (!ctx) {
-        return status;
+        return;
     }
     /* Not straight into ctx->message: the old message may be among the arguments. */
     char text[sizeof ctx->message];
@@ -251,7 +251,6 @@ ath_status ath__fail(ath_context *ctx, ath_status status, const char *format, ..
     }
     context_one_line(text);
     memcpy(ctx->message, text, sizeof text);
-    return status;
 }
 
 void ath__log(ath_context *ctx, ath_log_level level, const char *component, const char *format, ...)

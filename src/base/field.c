@@ -47,7 +47,8 @@ const ath_field_info *ath_field_describe(const ath_context *ctx, ath_field_id id
 static ath_field_id field_lookup(const ath_context *ctx, const char *name)
 {
     for (ath_field_id id = 0; id < ath_field_count(ctx); id++) {
-        if (strcmp(ath_field_describe(ctx, id)->name, name) == 0) {
+        const ath_field_info *info = ath_field_describe(ctx, id);
+        if (info && strcmp(info->name, name) == 0) {
             return id;
         }
     }
@@ -65,7 +66,8 @@ ath_status ath_field_find(ath_context *ctx, const char *name, ath_field_id *out)
     }
     const char *names[ATH_MAX_FIELDS + 1] = {NULL};
     for (int32_t i = 0; i < ath_field_count(ctx); i++) {
-        names[i] = ath_field_describe(ctx, i)->name;
+        const ath_field_info *info = ath_field_describe(ctx, i);
+        names[i] = info ? info->name : "";
     }
     const char *near = ath__nearest(name, names);
     return ath__fail(ctx, ATH_E_UNKNOWN, "unknown field '%s'%s%s%s", name,
@@ -185,7 +187,8 @@ ath_status ath_field_register(ath_context *ctx, const ath_field_info *info, ath_
     }
     *out = field_lookup(ctx, info->name);
     if (*out >= 0) {
-        if (field_same(ath_field_describe(ctx, *out), info)) {
+        const ath_field_info *known = ath_field_describe(ctx, *out);
+        if (known && field_same(known, info)) {
             return ATH_OK;
         }
         *out = -1;

@@ -74,7 +74,9 @@ ath_status ath__strdup(ath_context *ctx, const char *text, char **out)
 {
     size_t bytes = strlen(text) + 1;
     ATH__TRY(ath__alloc(ctx, bytes, 1, out));
-    memcpy(*out, text, bytes);
+    if (*out) {
+        memcpy(*out, text, bytes);
+    }
     return ATH_OK;
 }
 

@@ -254,6 +254,7 @@ static uint64_t number_big_quotient(number_big *a, const number_big *b, bool *re
     for (int i = 0; i < n; i++) {
         number_u128 p = (number_u128)b->limb[i] * q + carry;
         uint64_t low = (uint64_t)p;
+        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): a has n + 1 limbs */
         carry = (uint64_t)(p >> 64) + (a->limb[i] < low);
         a->limb[i] -= low;
     }

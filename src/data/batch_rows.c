@@ -383,7 +383,7 @@ static size_t batch_rows_bytes(const ath_batch *batch, ath_field_id field, int32
 
 ath_status ath_batch_read(const ath_batch *batch, ath_field_id field, int32_t index, void *out)
 {
-    void *d_rows;
+    void *d_rows = NULL;
     ATH__TRY(ath_batch_rows(batch, field, index, &d_rows));
     const size_t bytes = batch_rows_bytes(batch, field, index);
     if (out == NULL && bytes > 0) {
@@ -415,7 +415,7 @@ static int32_t batch_flags_after(ath_field_id field, const void *values, size_t 
 
 ath_status ath_batch_write(ath_batch *batch, ath_field_id field, int32_t index, const void *values)
 {
-    void *d_rows;
+    void *d_rows = NULL;
     int32_t flags = 0;
     ATH__TRY(ath_batch_rows(batch, field, index, &d_rows));
     const size_t bytes = batch_rows_bytes(batch, field, index);

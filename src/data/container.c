@@ -234,6 +234,7 @@ ath_status ath_container_open(ath_context *ctx, const char *path, ath_container_
     ath_container_reader *r = *out;
     ath_status s = ath__file_read(ctx, path, 0, &r->owned);
     if (s == ATH_OK) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): made by container_open */
         r->data = r->owned.data;
         r->bytes = r->owned.size;
         s = container_begin(r);
@@ -251,6 +252,7 @@ ath_status ath_container_open_memory(ath_context *ctx, const char *name, const v
         return ath__fail(ctx, ATH_E_ARGUMENT, "ath_container_open_memory: NULL argument");
     }
     ATH__TRY(container_open(ctx, name, out));
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): made by container_open */
     (*out)->data = data;
     (*out)->bytes = bytes;
     const ath_status s = container_begin(*out);

@@ -69,8 +69,8 @@ static ath_status refill_fill(refill *r)
         }
         if (status == ATH_AGAIN) { /* does not even fit alone */
             ATH__TRY(ath_sampler_next(r->sampler, -1, &system));
-            (void)ath__fail(r->dyn->ctx, ATH_E_RANGE, "%d atoms, the limit is %lld",
-                            (int)ath_system_n_atoms(system), (long long)r->drain->max_atoms);
+            ath__message(r->dyn->ctx, ATH_E_RANGE, "%d atoms, the limit is %lld",
+                         (int)ath_system_n_atoms(system), (long long)r->drain->max_atoms);
             ath_system_destroy(&system);
             status = refill_reject(r, ATH_REASON_TOO_LARGE);
         } else if (status == ATH_E_FORMAT) {

@@ -49,9 +49,9 @@ static void comment_place(const ath__xyz_line *line, const char *at, const char 
     if (found) {
         comment_show(line, at, token, sizeof token);
     }
-    ath__fail(line->ctx, ATH_E_FORMAT, "%s:%lld:%lld: %s%s%s%s", line->file,
-              (long long)line->number, (long long)(at - line->begin) + 1, found ? "expected " : "",
-              text, found ? ", found " : "", token);
+    ath__message(line->ctx, ATH_E_FORMAT, "%s:%lld:%lld: %s%s%s%s", line->file,
+                 (long long)line->number, (long long)(at - line->begin) + 1,
+                 found ? "expected " : "", text, found ? ", found " : "", token);
 }
 
 ath_status ath__xyz_expected(const ath__xyz_line *line, const char *at, const char *what, ...)

@@ -240,6 +240,7 @@ static ath_status frame_virial(const frame_build *b, const ath__xyz_item *item)
         return frame_set_reals(b, "virial", x, 9);
     }
     for (int i = 0; i < 9; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): nine were read */
         x[i] = -x[i] / volume;
         if (!isfinite(x[i])) {
             return ath__xyz_refuse(b->line, item->at, "virial / volume is not finite");
@@ -341,6 +342,7 @@ static ath_status frame_cell(const frame_build *b)
     if (good && fabs(ath__cell_det(h)) > FRAME_FLAT * norms) {
         return ATH_OK;
     }
+    /* one of the two was given, or nothing would be periodic; NOLINTNEXTLINE */
     return ath__xyz_refuse(b->line, lattice ? lattice->at : periodic->at,
                            lattice ? "Lattice vectors along periodic axes are dependent"
                                    : "pbc without a Lattice");

@@ -309,7 +309,7 @@ static int64_t boxes_mark(boxes_member *m, const tree_search *s, const boxes_nod
 static int64_t boxes_mark_all(boxes_member *m, const tree_search *s, const tree_wanted *wanted)
 {
     const double spare = s->still ? 0.0 : 0x1p-19 * (s->extent + s->reach);
-    const double outer = (sqrt(wanted->far) + spare) * (1.0 + 0x1p-20);
+    const double outer = (sqrt((double)wanted->far) + spare) * (1.0 + 0x1p-20);
     const lanes_f far = lanes_set(outer < 1e15 ? (float)(outer * outer) : 1e30f);
     int64_t n = 0;
     memset(m->marks, 0, ((size_t)s->n / 64 + 1) * sizeof *m->marks);
