@@ -74,20 +74,25 @@ typedef struct subject {
     const char *model;
     const char *integrator;
     ath_velocities velocities;
-    bool lj_clusters;   /* structures made here instead of those of the file */
+    int32_t number;     /* of structures made here, 0: those of the file */
+    double spacing;     /* of their atoms, angstrom */
     int64_t min_builds; /* of every list */
 } subject;
 
 static const subject subjects[] = {
     {"emt langevin", "emt", "langevin:timestep=3,temperature=1500,friction=0.01",
-     ATH_VELOCITIES_THERMAL, false, 2},
-    {"emt fire", "emt", "fire", ATH_VELOCITIES_ZERO, false, 1},
+     ATH_VELOCITIES_THERMAL, 0, 0, 2},
+    {"emt fire", "emt", "fire", ATH_VELOCITIES_ZERO, 0, 0, 1},
     {"lj nve", "lj:epsilon=0.01,sigma=2.5,cutoff=6,scheme=energy-shift", "nve:timestep=2",
-     ATH_VELOCITIES_THERMAL, false, 2},
+     ATH_VELOCITIES_THERMAL, 0, 0, 2},
     {"lj clusters mixed", "lj:epsilon=0.0104,sigma=3.4,cutoff=8.5,precision=mixed",
-     "langevin:timestep=5,temperature=120,friction=0.005", ATH_VELOCITIES_THERMAL, true, 2},
+     "langevin:timestep=5,temperature=120,friction=0.005", ATH_VELOCITIES_THERMAL, 18, 3.9, 2},
     {"lj clusters double", "lj:epsilon=0.0104,sigma=3.4,cutoff=8.5", "nve:timestep=5",
-     ATH_VELOCITIES_THERMAL, true, 2},
+     ATH_VELOCITIES_THERMAL, 18, 3.9, 2},
+    {"sw langevin", "sw", "langevin:timestep=1,temperature=1500,friction=0.02",
+     ATH_VELOCITIES_THERMAL, 14, 2.6, 2},
+    {"sum langevin", "sum:0.6*emt+1*lj:epsilon=0.01,sigma=2.5,cutoff=6.5,scheme=energy-shift",
+     "langevin:timestep=3,temperature=1500,friction=0.01", ATH_VELOCITIES_THERMAL, 0, 0, 2},
 };
 
 typedef struct bench {
@@ -96,15 +101,17 @@ typedef struct bench {
     int32_t n, n_watched;
 } bench;
 
-static bool bench_load(bench *b, bool clusters)
+static bool bench_load(bench *b, const subject *s)
 {
-    if (clusters) {
+    if (s->number) {
         b->n = WATCHED + FILLERS;
         b->systems = calloc((size_t)b->n, sizeof *b->systems);
         for (int32_t i = 0; i < b->n; i++) {
             const uint32_t seed = (uint32_t)i;
-            b->systems[i] = i % 5 == 4 ? structures_crystal(b->ctx, 3 + i % 3, 18, 3.9, seed)
-                                       : structures_cluster(b->ctx, 2 + i * 7 % 90, 18, 3.9, seed);
+            b->systems[i] =
+                i % 5 == 4
+                    ? structures_crystal(b->ctx, 3 + i % 3, s->number, s->spacing, seed)
+                    : structures_cluster(b->ctx, 2 + i * 7 % 90, s->number, s->spacing, seed);
         }
     } else {
         b->systems = structures_read(b->ctx, ATH_REFERENCE_DATA "/structures/emt_1000.extxyz",
@@ -126,7 +133,7 @@ static ath_dynamics *bench_dynamics(const bench *b, const subject *s, const sett
     config.rebuild_always = how->rebuild_always;
     config.tile_bytes = how->tile_bytes;
     config.velocities = s->velocities;
-    config.temperature = s->lj_clusters ? 150 : 1500;
+    config.temperature = s->number == 18 ? 150 : 1500;
     config.seed = 11;
     OK(b->ctx, ath_dynamics_create(b->ctx, &config, &dyn));
     return dyn;
@@ -237,7 +244,7 @@ static void check_subject(const subject *s)
 {
     bench b = {0};
     assert_int_equal(ath_context_create(NULL, &b.ctx), ATH_OK);
-    if (!bench_load(&b, s->lj_clusters)) {
+    if (!bench_load(&b, s)) {
         print_message("skipped %s: no reference structures\n", s->name);
         ath_context_destroy(&b.ctx);
         skip();
@@ -279,13 +286,16 @@ SUBJECT(1)
 SUBJECT(2)
 SUBJECT(3)
 SUBJECT(4)
+SUBJECT(5)
+SUBJECT(6)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_subject_0), cmocka_unit_test(test_subject_1),
         cmocka_unit_test(test_subject_2), cmocka_unit_test(test_subject_3),
-        cmocka_unit_test(test_subject_4),
+        cmocka_unit_test(test_subject_4), cmocka_unit_test(test_subject_5),
+        cmocka_unit_test(test_subject_6),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
