@@ -104,7 +104,7 @@ static const sw_published *sw_find(const sw_published *set, int32_t a, int32_t b
             return &set[k];
         }
     }
-    return NULL;
+    return set; /* not reached: a set holds every pair of its elements */
 }
 
 static void sw_use_set(const sw_published *set, ath__sw_table *table)

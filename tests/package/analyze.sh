@@ -1,7 +1,7 @@
 #!/bin/sh
 # Static analysis of the library and the program, at zero findings: gcc -fanalyzer, clang-tidy (.clang-tidy) and
-# cppcheck (analyze.txt: what is left out, and why). Kernel files are read for the baseline instruction set, and not
-# by gcc, whose analyzer loses itself in vectors and loops over lanes.
+# cppcheck (analyze.txt: what is left out, and why). Kernel files are read by clang-tidy only, for the
+# baseline instruction set: the others lose themselves in vectors and in structures filled step by step.
 # usage: analyze.sh SOURCE_DIR [gcc|tidy|cppcheck...]
 set -u
 cd "$1" || exit 1
@@ -35,7 +35,7 @@ for tool in $tools; do
         command -v cppcheck >/dev/null || { echo "skipped: no cppcheck"; continue; }
         # shellcheck disable=SC2086
         cppcheck -q -j "$jobs" --enable=warning,portability,performance --std=c11 --library=posix --inline-suppr \
-            --suppressions-list=tests/package/analyze.txt ${flags#-std=c17} src cli >"$out/log" 2>&1
+            --suppressions-list=tests/package/analyze.txt ${flags#-std=c17} $(ls src/*/*.c cli/*.c | grep -v _kernel.c) >"$out/log" 2>&1
         ;;
     esac
     n=$(grep -c -E '(error|warning|portability|performance): ' "$out/log")
