@@ -8,9 +8,12 @@
  * Not here: any physics (NAME.c, NAME_kernel.c); which systems need a neighbour list, which the
  * dynamics works out from what a model says of itself.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "models/model.h"
+#include "models/nep.h"
 
 #define ATH__MODEL(name) extern const ath__model_ops ath__model_##name;
 #include "models/registry.def"
@@ -42,6 +45,72 @@ static ath_status model_unknown(ath_context *ctx, const char *name)
                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+/* The first *n of at most `bytes` bytes of a file; ATH_END if there is none. */
+static ath_status model_peek(ath_context *ctx, const char *path, char *head, size_t bytes,
+                             size_t *n)
+{
+    const ath_io *io = &ctx->config.io;
+    int fd;
+    int64_t got = 0;
+    *n = 0;
+    do {
+        fd = io->open(io->user, path, O_RDONLY | O_CLOEXEC, 0);
+    } while (fd == -EINTR);
+    if (fd < 0) {
+        return ATH_END;
+    }
+    do {
+        got = io->read(io->user, fd, head + *n, bytes - *n);
+        *n += got > 0 ? (size_t)got : 0;
+    } while (got == -EINTR || (got > 0 && *n < bytes));
+    io->close(io->user, fd);
+    return got < 0 ? ath__fail(ctx, ATH_E_IO, "cannot read '%s'", path) : ATH_OK;
+}
+
+/* "file=PATH", with the path in quotes. */
+static ath_status model_file_option(ath_context *ctx, const char *path, ath__bytes *out)
+{
+    ATH__TRY(ath__bytes_append(ctx, out, "file=\"", 6));
+    for (; *path; path++) {
+        if (*path == '"' || *path == '\\') {
+            ATH__TRY(ath__bytes_append(ctx, out, "\\", 1));
+        }
+        ATH__TRY(ath__bytes_append(ctx, out, path, 1));
+    }
+    return ath__bytes_append(ctx, out, "\"", 2); /* with the NUL */
+}
+
+/* A text that is no name: a file that its first line tells the model of. */
+static ath_status model_from_file(ath_context *ctx, const char *path, const char *name,
+                                  ath_model **out)
+{
+    char head[64];
+    size_t n = 0;
+    ath_status status = model_peek(ctx, path, head, sizeof head, &n);
+    if (status == ATH_END) {
+        return !strchr(path, '/')
+                   ? model_unknown(ctx, name)
+                   : ath__fail(ctx, ATH_E_NOT_FOUND,
+                               "model '%s' is neither a name nor a file that can be read", path);
+    }
+    if (status != ATH_OK) {
+        return status;
+    }
+    if (!ath__nep_begins(head, n)) {
+        return ath__fail(ctx, ATH_E_FORMAT,
+                         "%s:1: not the first line of a model (a NEP file begins with nep3, nep4 "
+                         "or nep5)",
+                         path);
+    }
+    ath__bytes options = {0};
+    status = model_file_option(ctx, path, &options);
+    if (status == ATH_OK) {
+        status = ath__model_create_from(ctx, &ath__model_nep, (const char *)options.data, out);
+    }
+    ath__bytes_free(ctx, &options);
+    return status;
+}
+
 ath_status ath_model_create(ath_context *ctx, const char *text, ath_model **out)
 {
     if (!ctx || !text || !out) {
@@ -61,7 +130,7 @@ ath_status ath_model_create(ath_context *ctx, const char *text, ath_model **out)
                                : ath__model_create_from(ctx, ops, rest, out);
         }
     }
-    return model_unknown(ctx, name);
+    return model_from_file(ctx, text, name, out);
 }
 
 /* "name:key=value,..." with every option, or the name alone if there are none. */

@@ -93,6 +93,8 @@ static const subject subjects[] = {
      ATH_VELOCITIES_THERMAL, 14, 2.6, 2},
     {"sum langevin", "sum:0.6*emt+1*lj:epsilon=0.01,sigma=2.5,cutoff=6.5,scheme=energy-shift",
      "langevin:timestep=3,temperature=1500,friction=0.01", ATH_VELOCITIES_THERMAL, 0, 0, 2},
+    {"nep langevin", "nep:file=" ATH_REFERENCE_DATA "/nep/models/UNEP-v1-Song2024.txt",
+     "langevin:timestep=3,temperature=1500,friction=0.01", ATH_VELOCITIES_THERMAL, 0, 0, 2},
 };
 
 typedef struct bench {
@@ -288,6 +290,7 @@ SUBJECT(3)
 SUBJECT(4)
 SUBJECT(5)
 SUBJECT(6)
+SUBJECT(7)
 
 int main(void)
 {
@@ -295,7 +298,7 @@ int main(void)
         cmocka_unit_test(test_subject_0), cmocka_unit_test(test_subject_1),
         cmocka_unit_test(test_subject_2), cmocka_unit_test(test_subject_3),
         cmocka_unit_test(test_subject_4), cmocka_unit_test(test_subject_5),
-        cmocka_unit_test(test_subject_6),
+        cmocka_unit_test(test_subject_6), cmocka_unit_test(test_subject_7),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
