@@ -64,7 +64,9 @@ static ath_status model_peek(ath_context *ctx, const char *path, char *head, siz
         *n += got > 0 ? (size_t)got : 0;
     } while (got == -EINTR || (got > 0 && *n < bytes));
     io->close(io->user, fd);
-    return got < 0 ? ath__fail(ctx, ATH_E_IO, "cannot read '%s'", path) : ATH_OK;
+    return got == -EISDIR ? ath__fail(ctx, ATH_E_FORMAT, "model '%s' is a directory", path)
+           : got < 0      ? ath__fail(ctx, ATH_E_IO, "cannot read '%s'", path)
+                          : ATH_OK;
 }
 
 /* "file=PATH", with the path in quotes. */

@@ -4,13 +4,17 @@
  * For an atom i of type t with neighbours j (every periodic image counts), r = |r_ij|, u = r_ij / r
  * and x = 2 (r/r_c - 1)^2 - 1, with T_k the Chebyshev polynomials:
  *
- *     f_k(r) = (T_k(x) + 1)/2 (1 + cos(pi r/r_c))/2,  k = 0..K,  r < r_c, f_0 without the first
- * factor g_n(r) = sum_k c_nk^{t_i t_j} f_k(r),           n = 0..n_max; one set R, one set A q_n =
- * sum_j g^R_n(r_ij)                                                    radial a_nlm  = sum_j
- * g^A_n(r_ij) R_lm(u),  R_lm orthonormal real spherical harmonics q_nl   = sum_m a_nlm^2, l = 1..L
- * 3-body q_n    = sum over m's of (l1 l2 l3; m1 m2 m3) A_l1m1 A_l2m2 A_l3m3            4-body q_n
- * = 7/15 q_n1^2                                                          5-body, 1111 U_i    =
- * sum_h w1_h tanh(sum_d w0_hd s_d q_d - b0_h) - b1 - b_t,   E = sum_i U_i
+ *     f_k(r) = (T_k(x) + 1)/2 fc(r), k = 0..K, f_0 = fc
+ *     fc(r)  = (1 + cos(pi r/r_c))/2 for r < r_c
+ *     g_n(r) = sum_k c_nk^{t_i t_j} f_k(r), n = 0..n_max; one set R, one set A
+ *
+ *     q_n    = sum_j g^R_n(r_ij)                                radial
+ *     a_nlm  = sum_j g^A_n(r_ij) R_lm(u)                        R_lm: orthonormal, real
+ *     q_nl   = sum_m a_nlm^2, l = 1..L                          3-body
+ *     q_n    = sum over m's of (l1 l2 l3; m1 m2 m3) A_l1m1 A_l2m2 A_l3m3        4-body
+ *     q_n    = 7/15 q_n1^2                                      5-body, 1111
+ *     U_i    = sum_h w1_h tanh(sum_d w0_hd s_d q_d - b0_h) - b1 - b_t
+ *     E      = sum_i U_i
  *
  * with A_lm the same sums with complex harmonics; as real polynomials in a_nlm they are in
  * nep_terms.h. f_ij = dU_i/dr_ij gives F_i = sum_j (f_ij - f_ji) and V stress = sum r_ij f_ij^T. To

@@ -25,9 +25,10 @@
  *   Si-Vink  R. L. C. Vink et al., J. Non-Cryst. Solids 282, 248 (2001), for amorphous silicon
  *   Ge       K. Ding, H. C. Andersen, Phys. Rev. B 34, 6987 (1986)
  *   mW       V. Molinero, E. B. Moore, J. Phys. Chem. B 113, 4008 (2009): a molecule of water is
- * one atom O; 1 kcal/mol = 4184 J / N_A CdTe     Z. Q. Wang, D. Stroud, A. J. Markworth, Phys. Rev.
- * B 40, 3129 (1989) GaN      A. Bere, A. Serra, Phil. Mag. 86, 2159 (2006) c0 is -1/3 in all of
- * them. lambda eps of an angle with ends of two kinds is the geometric mean.
+ *            one atom O; 1 kcal/mol = 4184 J / N_A
+ *   CdTe     Z. Q. Wang, D. Stroud, A. J. Markworth, Phys. Rev. B 40, 3129 (1989)
+ *   GaN      A. Bere, A. Serra, Phil. Mag. 86, 2159 (2006)
+ * c0 is -1/3 in all of them. lambda eps of an angle with ends of two kinds is the geometric mean.
  *
  * Not here: the variant of LAMMPS' sw/mod; charges; float32.
  */

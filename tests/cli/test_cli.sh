@@ -455,6 +455,47 @@ group_info()
     expect 66 info no.xyz
 }
 
+# Neural potentials of the reference data: a path is a model; PbTe against the density-functional frames it was
+# trained on; a hundred alloys of sixteen metals are all accounted for.
+group_nep()
+{
+    nep=$reference/nep
+    if [ ! -f "$nep/models/PbTe_nep4.txt" ]; then
+        echo "SKIPPED: no reference potentials in $reference"
+        exit 77
+    fi
+    expect 0 static "$nep/dft/PbTe_train_25x250_DFT.xyz" --model "$nep/models/PbTe_nep4.txt" --out dft
+    # per frame: error of the energy in meV/atom, root of the mean square error of the forces in eV/angstrom
+    awk 'FNR == 1 { file++ }
+         NF == 1 { n[file]++; rows = $1; k = 0; next }
+         /energy=/ { match($0, /energy=[-0-9.]+/); e[file, n[file]] = substr($0, RSTART + 7, RLENGTH - 7); next }
+         { k++; for (c = 1; c <= 3; c++) f[file, n[file], k, c] = $(4 + c) }
+         END { for (i = 1; i <= n[1]; i++) {
+                   s = 0
+                   for (k = 1; k <= rows; k++)
+                       for (c = 1; c <= 3; c++) { d = f[1, i, k, c] - f[2, i, k, c]; s += d * d }
+                   printf "%d %.2f %.4f\n", i - 1, 1000 * (e[2, i] - e[1, i]) / rows, sqrt(s / (3 * rows)) } }' \
+        "$nep/dft/PbTe_train_25x250_DFT.xyz" dft/final.extxyz >errors
+    same 'frames' "$(wc -l <errors)" 25
+    same 'frames 0 and 7' "$(awk '$1 == 0 || $1 == 7 { printf "%.1f %.3f ", $2, $3 }' errors)" '1.3 0.051 -0.1 0.030 '
+    same 'all frames within 3 meV/atom and 0.1 eV/angstrom' \
+        "$(awk '$2 > 3 || $2 < -3 || $3 > 0.1 { print }' errors)" ''
+    expect 3 relax "$reference/structures/alloys_1000.extxyz@0:100" "$here/bad.xyz@2" --fmax 0.02 --steps 500 \
+        --model "$nep/models/UNEP-v1-Song2024.txt" --out alloys
+    same 'structures' "$(($(wc -l <alloys/results.csv) - 1))" 101
+    same 'states' "$(column state alloys/results.csv | tr ' ' '\n' | grep -c -v -E 'finished|step_limit|rejected')" 0
+    expect 65 relax "$examples/bulk.extxyz" --model "$examples/bulk.extxyz" --out d
+    says 'not the first line of a model' err
+    expect 65 relax "$examples/bulk.extxyz" --model /no/such/model.txt --out d
+    head -100 "$nep/models/PbTe_nep4.txt" >cut.txt
+    expect 65 relax "$examples/bulk.extxyz" --model cut.txt --out d
+    says 'cut.txt:10[01]' err
+    expect 65 relax "$examples/bulk.extxyz" --model . --out d
+    says "model '.' is a directory" err
+    : >nothing.txt
+    expect 65 relax "$examples/bulk.extxyz" --model ./nothing.txt --out d
+}
+
 # What ASE reads from the outputs, against ASE's own potential.
 group_ase()
 {
