@@ -29,7 +29,8 @@ void cli_clear_bar(cli *c)
 }
 
 /* Formats into `line` (never more than one line of text); on standard error if `loud`. */
-static void message_put(cli *c, bool loud, const char *kind, const char *format, va_list args)
+static void __attribute__((format(printf, 4, 0)))
+message_put(cli *c, bool loud, const char *kind, const char *format, va_list args)
 {
     char line[2048], stamp[64];
     vsnprintf(line, sizeof line, format, args);

@@ -14,7 +14,7 @@
 
 /* Sanitizers are slow: they see fewer systems, of all kinds still. */
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { WATCHED = 20, FILLERS = 40, STEPS = 100 };
+enum { WATCHED = 12, FILLERS = 24, STEPS = 100 };
 #else
 enum { WATCHED = 200, FILLERS = 800, STEPS = 100 };
 #endif
