@@ -114,7 +114,17 @@ typedef struct how {
     double skin;
     bool one_by_one;
     int interruptions; /* runs that may fail and are then gone on with */
+    int hook;          /* a hook that reads energies is due every so many steps; 0: none */
 } how;
+
+/* Counts its calls and looks at the energies. */
+static ath_status watch(void *arg, const ath_hook_context *at)
+{
+    double energy = NAN;
+    ++*(int *)arg;
+    const ath_status status = ath_batch_read(at->batch, ATH_FIELD_ENERGY, 0, &energy);
+    return status < 0 ? status : isfinite(energy) ? ATH_OK : ATH_E_INTERNAL;
+}
 
 static void run(ath_context *ctx, ath_model *model, const how *h, uint64_t digest[SYSTEMS],
                 double energy[SYSTEMS])
@@ -125,6 +135,16 @@ static void run(ath_context *ctx, ath_model *model, const how *h, uint64_t diges
     ath_dynamics *dyn = NULL;
     ath_system *systems[SYSTEMS];
     ath_dynamics_config config = ath_dynamics_defaults();
+    int watched = 0;
+    const ath_hook hook = {.size = sizeof hook,
+                           .name = "watch",
+                           .stage = ATH_STAGE_AFTER_STEP,
+                           .frequency = h->hook,
+                           .access = ATH_HOOK_READS_ENERGY,
+                           .user = &watched,
+                           .call = watch};
+    config.hooks = &hook;
+    config.n_hooks = h->hook > 0;
     for (int32_t i = 0; i < SYSTEMS; i++) {
         const uint32_t seed = (uint32_t)i;
         systems[i] = i % 2 ? structures_crystal(ctx, 4 + i % 3, 18, 3.9, seed)
@@ -155,6 +175,7 @@ static void run(ath_context *ctx, ath_model *model, const how *h, uint64_t diges
             ath_dynamics_run(dyn, batch, h->threads == 1 && h->n == 1 ? h->steps - least - 1 : 0);
     }
     assert_int_equal(status, ATH_OK);
+    assert_true(h->hook == 0 || watched >= h->steps / h->hook);
     for (int32_t i = 0; i < h->n; i++) {
         digest[h->first + i] = structures_digest(ctx, batch, i);
         OK(ctx, ath_batch_read(batch, ATH_FIELD_ENERGY, i, &energy[h->first + i]));
@@ -179,7 +200,7 @@ static void test_trajectories(void **state)
     double energy[SYSTEMS], expected[SYSTEMS];
     assert_int_equal(ath_context_create(NULL, &ctx), ATH_OK);
     for (size_t k = 0; k < sizeof integrators / sizeof *integrators; k++) {
-        const how usual = {integrators[k], 1, 0, SYSTEMS, 60, 0.5, false, 0};
+        const how usual = {integrators[k], 1, 0, SYSTEMS, 60, 0.5, false, 0, 0};
         user u = {0};
         ath_model *lj = NULL, *model = make_model(ctx, &u, false);
         OK(ctx, ath_model_create(ctx, "lj:epsilon=0.0104,sigma=3.4,cutoff=7", &lj));
@@ -188,10 +209,11 @@ static void test_trajectories(void **state)
         for (int i = 0; i < SYSTEMS; i++) {
             assert_true(fabs(energy[i] - expected[i]) <= 1e-9 * fabs(expected[i]));
         }
-        const how settings[] = {{integrators[k], 3, 0, SYSTEMS, 60, 0.5, false, 0},
-                                {integrators[k], 2, 0, SYSTEMS, 60, 1.1, false, 0},
-                                {integrators[k], 1, 0, SYSTEMS, 60, 0.0, true, 0},
-                                {integrators[k], 1, 2, 1, 60, 0.5, false, 0}};
+        const how settings[] = {{integrators[k], 3, 0, SYSTEMS, 60, 0.5, false, 0, 0},
+                                {integrators[k], 2, 0, SYSTEMS, 60, 1.1, false, 0, 0},
+                                {integrators[k], 1, 0, SYSTEMS, 60, 0.0, true, 0, 0},
+                                {integrators[k], 1, 2, 1, 60, 0.5, false, 0, 0},
+                                {integrators[k], 3, 0, SYSTEMS, 60, 0.5, false, 0, 4}};
         for (size_t s = 0; s < sizeof settings / sizeof *settings; s++) {
             run(ctx, model, &settings[s], other, energy);
             for (int i = settings[s].first; i < settings[s].first + settings[s].n; i++) {
@@ -211,7 +233,7 @@ static void test_whole_batch(void **state)
     uint64_t digest[SYSTEMS], other[SYSTEMS];
     double energy[SYSTEMS];
     assert_int_equal(ath_context_create(NULL, &ctx), ATH_OK);
-    const how h = {"nve:timestep=4", 2, 0, SYSTEMS, 20, 0.5, false, 0};
+    const how h = {"nve:timestep=4", 2, 0, SYSTEMS, 20, 0.5, false, 0, 0};
     user parts = {0}, whole = {0};
     ath_model *model = make_model(ctx, &parts, false);
     run(ctx, model, &h, digest, energy);
@@ -239,10 +261,10 @@ static void test_one_by_one(void **state)
     user u = {.company = 1};
     ath_model *model = make_model(ctx, &u, true);
     assert_false(ath_model_batch_invariant(model));
-    const how together = {"nve:timestep=4", 2, 0, SYSTEMS, 10, 0.5, false, 0};
-    const how fewer = {"nve:timestep=4", 2, 0, 3, 10, 0.5, false, 0};
-    const how alone = {"nve:timestep=4", 2, 0, SYSTEMS, 10, 0.5, true, 0};
-    const how fewer_alone = {"nve:timestep=4", 1, 0, 3, 10, 0.5, true, 0};
+    const how together = {"nve:timestep=4", 2, 0, SYSTEMS, 10, 0.5, false, 0, 0};
+    const how fewer = {"nve:timestep=4", 2, 0, 3, 10, 0.5, false, 0, 0};
+    const how alone = {"nve:timestep=4", 2, 0, SYSTEMS, 10, 0.5, true, 0, 0};
+    const how fewer_alone = {"nve:timestep=4", 1, 0, 3, 10, 0.5, true, 0, 0};
     run(ctx, model, &together, digest, energy);
     run(ctx, model, &fewer, other, energy);
     assert_true(digest[0] != other[0]);
@@ -263,17 +285,19 @@ static void test_interruption(void **state)
     uint64_t digest[SYSTEMS], other[SYSTEMS];
     double energy[SYSTEMS];
     assert_int_equal(ath_context_create(NULL, &ctx), ATH_OK);
-    const how smooth = {"nve:timestep=4", 1, 1, 1, 12, 0.5, false, 0};
-    const how rough = {"nve:timestep=4", 1, 1, 1, 12, 0.5, false, 1};
+    const how smooth = {"nve:timestep=4", 1, 1, 1, 12, 0.5, false, 0, 0};
+    const how rough[2] = {{"nve:timestep=4", 1, 1, 1, 12, 0.5, false, 1, 0},
+                          {"nve:timestep=4", 1, 1, 1, 12, 0.5, false, 1, 3}};
     user u = {0};
     ath_model *model = make_model(ctx, &u, true);
     run(ctx, model, &smooth, digest, energy);
     const int calls = u.calls;
     ath_model_destroy(&model);
-    for (int k = 2; k < calls; k++) { /* the first call is before, the last after the steps */
+    for (int n = 4; n < 2 * calls; n++) { /* the first call is before, the last after the steps */
+        const int k = n / 2;
         user v = {.fail_at = k};
         model = make_model(ctx, &v, true);
-        run(ctx, model, &rough, other, energy);
+        run(ctx, model, &rough[n % 2], other, energy);
         assert_true(v.calls > calls);
         if (other[1] != digest[1]) {
             fail_msg("call %d failed and the trajectory is another one", k);
@@ -341,7 +365,7 @@ static void test_sum(void **state)
     ath_model *lj = NULL, *sum = NULL, *model = make_model(ctx, &u, false);
     const double weights[2] = {0.25, 0.75};
     const how h = {
-        "langevin:timestep=4,temperature=200,friction=0.01", 2, 0, SYSTEMS, 30, 0.5, false, 0};
+        "langevin:timestep=4,temperature=200,friction=0.01", 2, 0, SYSTEMS, 30, 0.5, false, 0, 0};
     OK(ctx, ath_model_create(ctx, "lj:epsilon=0.0104,sigma=3.4,cutoff=7", &lj));
     ath_model *terms[2] = {lj, model};
     OK(ctx, ath_model_sum(ctx, terms, weights, 2, &sum));
