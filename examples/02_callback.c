@@ -1,7 +1,6 @@
 /* Molecular dynamics with a potential of one's own: a Morse pair potential for copper as a
  * callback, a thousand steps of two clusters at constant energy.
  *
- *
  * u(r) = D (exp(-2 a (r - r0)) - 2 exp(-a (r - r0))), cut off where it is 1e-6 eV.
  */
 #include <math.h>

@@ -114,15 +114,15 @@ static ath_status container_append(ath_container *container, uint32_t id, uint32
                                    const void *data, size_t bytes)
 {
     uint8_t out[ATH__SECTION_HEAD];
+    size_t total;
+    if (ath__add(bytes, sizeof out, &total)) {
+        return ath__fail(container->ctx, ATH_E_NO_MEMORY, "a section of %zu bytes", bytes);
+    }
     const ath__head head = {.a = id,
                             .b = version,
                             .c = container->n_sections,
                             .length = bytes,
                             .crc = ath__crc32c(0, data, bytes)};
-    size_t total;
-    if (ath__add(bytes, sizeof out, &total)) {
-        return ath__fail(container->ctx, ATH_E_NO_MEMORY, "a section of %zu bytes", bytes);
-    }
     ATH__TRY(ath__bytes_reserve(container->ctx, &container->bytes, total));
     ath__head_write(out, ATH__MARK_SECTION, &head);
     ATH__TRY(ath__bytes_append(container->ctx, &container->bytes, out, sizeof out));

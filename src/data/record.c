@@ -10,7 +10,12 @@
 #include "data/container.h"
 #include "data/system_private.h"
 
-enum { RECORD_TEXT = 256, RECORD_FIXED = 64 };
+enum {
+    RECORD_TEXT = 256,
+    /* widest row of a field, most state of an atom, where a system has no atoms to show that the
+     * number is meant: a batch that it is put into makes room for as much */
+    RECORD_BARE_WIDTH = 4096
+};
 #define RECORD_NO_TEXT UINT32_MAX
 
 /* ---- writing ---- */
@@ -207,41 +212,56 @@ static ath_status record_bad(ath_context *ctx, const char *what)
     return ath__fail(ctx, ATH_E_FORMAT, "the record of a system makes no sense: %s", what);
 }
 
-/* The declaration of a field, and the id that it has here. */
-static ath_status record_get_declaration(record_cursor *c, ath_field_id *id)
-{
+/* What a record says of a field; the texts of `info` are these. */
+typedef struct record_field {
     char name[RECORD_TEXT], unit[RECORD_TEXT];
-    record_get_short(c, name);
-    record_get_short(c, unit);
+    ath_field_info info;
+} record_field;
+
+static ath_status record_get_declaration(record_cursor *c, record_field *out)
+{
+    record_get_short(c, out->name);
+    record_get_short(c, out->unit);
     const uint32_t level = record_get32(c), dtype = record_get32(c), width = record_get32(c);
     const uint64_t fallback = record_get64(c);
     if (c->bad || (level != ATH_LEVEL_ATOM && level != ATH_LEVEL_SYSTEM) || dtype >= ATH_N_DTYPES ||
         width < 1 || width > INT32_MAX) {
         return record_bad(c->ctx, "declaration of a field");
     }
-    ath_field_info info = {.name = name,
-                           .level = (ath_level)level,
-                           .dtype = (ath_dtype)dtype,
-                           .width = (int32_t)width,
-                           .unit = unit,
-                           .help = ""};
-    memcpy(&info.fallback, &fallback, sizeof fallback);
-    const ath_status s = ath_field_register(c->ctx, &info, id);
-    return s == ATH_E_ARGUMENT ? ATH_E_FORMAT : s; /* the message says what is wrong with it */
+    out->info = (ath_field_info){.name = out->name,
+                                 .level = (ath_level)level,
+                                 .dtype = (ath_dtype)dtype,
+                                 .width = (int32_t)width,
+                                 .unit = out->unit,
+                                 .help = ""};
+    memcpy(&out->info.fallback, &fallback, sizeof fallback);
+    return ATH_OK;
 }
 
+/* A field is made known to the context only once its bytes are there: a declaration that is wrong
+ * would stand in the way of right ones. */
 static ath_status record_get_field(record_cursor *c, ath_system *system, uint64_t *seen)
 {
+    record_field field;
     ath_field_id id = -1;
     void *rows;
-    size_t bytes;
-    ATH__TRY(record_get_declaration(c, &id));
-    const ath_field_info *info = ath_field_describe(c->ctx, id);
-    const size_t size = (size_t)ath_dtype_bytes(info->dtype);
+    size_t n, bytes;
+    ATH__TRY(record_get_declaration(c, &field));
+    const size_t n_rows = field.info.level == ATH_LEVEL_ATOM ? (size_t)system->n_atoms : 1;
+    const size_t width = (size_t)field.info.width;
+    const size_t size = (size_t)ath_dtype_bytes(field.info.dtype);
     const uint64_t told = record_get64(c);
-    const size_t n = ath__system_values(system, info);
-    if (c->bad || ath__mul(n, size, &bytes) || told != bytes || bytes > c->left) {
+    if (c->bad || ath__mul(n_rows, width, &n) || ath__mul(n, size, &bytes) || told != bytes ||
+        bytes > c->left) {
         return record_bad(c->ctx, "size of a field");
+    }
+    if (n_rows == 0 && width > RECORD_BARE_WIDTH &&
+        ath_field_find(c->ctx, field.name, &id) != ATH_OK) {
+        return ATH_OK; /* nothing is lost with it */
+    }
+    const ath_status s = ath_field_register(c->ctx, &field.info, &id);
+    if (s != ATH_OK) {
+        return s == ATH_E_ARGUMENT ? ATH_E_FORMAT : s; /* the message says what is wrong with it */
     }
     if (*seen >> id & 1) {
         return record_bad(c->ctx, "a field twice");
@@ -264,7 +284,8 @@ static ath_status record_get_life(record_cursor *c, ath_system *system, const at
                    : record_bad(c->ctx, "state of a system that was in no batch");
     }
     if (ath__mul((size_t)told->n_atom_state, (size_t)system->n_atoms, &na) ||
-        ath__add(ns, na, &total) || ath__mul(total, 8, &bytes) || bytes > c->left) {
+        ath__add(ns, na, &total) || ath__mul(total, 8, &bytes) || bytes > c->left ||
+        (system->n_atoms == 0 && told->n_atom_state > RECORD_BARE_WIDTH)) {
         return record_bad(c->ctx, "size of the integrator state");
     }
     ATH__TRY(ath__system_set_life(system, told->n_system_state, told->n_atom_state));

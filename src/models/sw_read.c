@@ -193,6 +193,10 @@ static ath_status sw_entry(sw_text *t, const sw_word *first, ath__sw_table *tabl
     if (v[1] * v[2] > 1e3) {
         return sw_fail(t, first, "a sigma is more than 1000 angstrom");
     }
+    /* 0: no pair; what lies between is no length of atoms, and quotients of it overflow */
+    if (v[1] > 0.0 && v[1] < 1e-3) {
+        return sw_fail(t, first, "sigma is neither 0 nor at least 0.001 angstrom");
+    }
     const int32_t at = ath__sw_at(kind[0], kind[1], kind[2]);
     if (table->line[at] != 0) {
         return sw_fail(t, first, "an entry for the same elements stands in line %d",

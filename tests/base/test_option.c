@@ -359,6 +359,21 @@ static void test_random_texts(void **state)
     assert_true(n_good > 100);
 }
 
+/* A table that is itself wrong, and calls without what they need. */
+static void test_wrong_calls(void **state)
+{
+    static const ath_option wrong[] = {
+        {.name = "odd", .type = (ath_option_type)99, .fallback = "1"}, {.type = ATH_OPTION_END}};
+    ath_context *ctx = *state;
+    option_object o = option_garbage();
+    assert_int_equal(ath_options_parse(ctx, wrong, "lj", "odd=2", &o), ATH_E_INTERNAL);
+    assert_non_null(strstr(ath_context_message(ctx), "lj: option 'odd' has an unknown type"));
+    assert_int_equal(ath_options_parse(ctx, NULL, "lj", "", &o), ATH_E_ARGUMENT);
+    assert_int_equal(ath_options_parse(ctx, wrong, "lj", "", NULL), ATH_E_ARGUMENT);
+    ath_options_free(NULL, wrong, &o);
+    ath_options_free(ctx, NULL, &o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +386,7 @@ int main(void)
         OPTION_TEST(test_print),
         OPTION_TEST(test_without_memory),
         OPTION_TEST(test_random_texts),
+        OPTION_TEST(test_wrong_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -223,6 +223,60 @@ static void test_files(void **state)
     assert_true(ath_container_save(container, "/nowhere/at/all") < 0);
     ath_container_destroy(&container);
 }
+/* What callers may get wrong: told, and nothing is made. */
+static void test_arguments(void **state)
+{
+    fixture *f = *state;
+    ath_context *ctx = f->ctx;
+    ath_container *container = NULL;
+    ath_container_reader *reader = NULL;
+    ath_packet *packet = NULL;
+    ath_system *system = NULL;
+    ath_section section;
+    ath_packet_info info;
+    size_t bytes = 7;
+    assert_int_equal(ath_container_create(ctx, NULL), ATH_E_ARGUMENT);
+    assert_int_equal(ath_container_create(NULL, &container), ATH_E_ARGUMENT);
+    assert_int_equal(ath_container_add(NULL, SECTION_OTHER, 1, "x", 1), ATH_E_ARGUMENT);
+    assert_int_equal(ath_container_finish(NULL, NULL, &bytes), ATH_E_ARGUMENT);
+    assert_int_equal(ath_container_create(ctx, &container), ATH_OK);
+    assert_int_equal(ath_container_add_packet(container, NULL), ATH_E_ARGUMENT);
+    assert_int_equal(ath_container_save(container, NULL), ATH_E_ARGUMENT);
+    assert_int_equal(ath_container_add(container, SECTION_OTHER, 1, "x", SIZE_MAX - 8),
+                     ATH_E_NO_MEMORY);
+    ath_container_destroy(&container);
+    assert_int_equal(ath_container_open(ctx, NULL, &reader), ATH_E_ARGUMENT);
+    assert_int_equal(ath_container_open_memory(ctx, "m", NULL, 1, &reader), ATH_E_ARGUMENT);
+    assert_int_equal(ath_container_next(NULL, &section), ATH_E_ARGUMENT);
+    assert_int_equal(ath_packet_pack(ctx, NULL, 1, &packet), ATH_E_ARGUMENT);
+    assert_int_equal(ath_packet_pack(ctx, &system, 1, &packet), ATH_E_ARGUMENT);
+    assert_int_equal(ath_packet_pack_batch(NULL, NULL, 0, &packet), ATH_E_ARGUMENT);
+    assert_int_equal(ath_packet_open(ctx, NULL, 1, &packet), ATH_E_ARGUMENT);
+    assert_int_equal(ath_packet_check(NULL), ATH_E_ARGUMENT);
+    assert_int_equal(ath_packet_peek(NULL, 0, &info), ATH_E_ARGUMENT);
+    assert_int_equal(ath_packet_unpack(NULL, 0, &system), ATH_E_ARGUMENT);
+    assert_int_equal(ath_packet_n_systems(NULL), 0);
+    assert_null(ath_packet_data(NULL, &bytes));
+    assert_int_equal(bytes, 0);
+    assert_true(container == NULL && reader == NULL && packet == NULL && system == NULL);
+}
+
+/* A unit that a reader would not take back is not written. */
+static void test_long_unit(void **state)
+{
+    fixture *f = *state;
+    char unit[300];
+    ath_field_id id = -1;
+    ath_packet *packet = NULL;
+    memset(unit, 'u', sizeof unit - 1);
+    unit[sizeof unit - 1] = '\0';
+    const ath_field_info info = {"long_unit", ATH_LEVEL_SYSTEM, ATH_F64, 1, unit, 0.0, ""};
+    assert_int_equal(ath_field_register(f->ctx, &info, &id), ATH_OK);
+    kit_fill(f->systems[0], id, &f->rng);
+    assert_int_equal(ath_packet_pack(f->ctx, f->systems, 1, &packet), ATH_E_RANGE);
+    assert_null(packet);
+}
+
 /* ---- every allocation fails in turn ---- */
 
 static ath_status whole_way(fixture *f, const char *path)
@@ -352,6 +406,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_unknown_fields, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sections, setup, teardown),
         cmocka_unit_test_setup_teardown(test_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_arguments, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_long_unit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_out_of_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_seeds, setup, teardown),
     };

@@ -8,6 +8,8 @@
 
 #include <time.h>
 
+#include "base/sizes.h"
+
 #define GOOD_FIRST "1\nname=first\nCu 1 2 3\n" /* lines 1 to 3 */
 #define GOOD_LAST "1\nname=last\nCu 1 2 3\n"
 
@@ -400,6 +402,58 @@ static void test_linear_time(void **state)
     }
 }
 
+/* Every count of a frame at the borders of 32 and 64 bits, in front of a good frame: no memory is
+ * asked for on the strength of the number alone, and the good frame is found. */
+static void test_sizes(void **state)
+{
+    static const char *const formats[] = {
+        "%s\n\nCu 0 0 0\n",
+        "1\nProperties=species:S:%s:pos:R:3\nCu 0 0 0\n",
+        "1\nProperties=species:S:1:pos:R:%s\nCu 0 0 0\n",
+        "1\n" P ":q:R:%s\nCu 0 0 0 1\n",
+        "1\n" P ":q:I:%s\nCu 0 0 0 1\n",
+        "1\n" P ":q:L:%s\nCu 0 0 0 T\n",
+        "1\n" P ":q:S:%s\nCu 0 0 0 a\n",
+        "0\n" P ":q:R:%s\n",
+        "0\n" P ":q:S:%s\n",
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof formats / sizeof *formats; k++) {
+        for (int v = 0; v < 3 * SIZES_VALUES; v++) {
+            char value[32], text[256];
+            snprintf(value, sizeof value, "%s%llu%s", v / SIZES_VALUES == 1 ? "-" : "",
+                     (unsigned long long)sizes_values[v % SIZES_VALUES],
+                     v / SIZES_VALUES == 2 ? "0" : "");
+            int n = snprintf(text, sizeof text, formats[k], value);
+            n += snprintf(text + n, sizeof text - (size_t)n, "1\n\nCu 0 0 7\n");
+            sizes_memory watch;
+            const ath_context_config config = sizes_config(&watch, (size_t)n);
+            ath_context *ctx = NULL;
+            ath_system *system = NULL;
+            bool found = false;
+            assert_int_equal(ath_context_create(&config, &ctx), ATH_OK);
+            ath_extxyz_reader *reader = rig_open(ctx, text, (size_t)n);
+            ath_status status = ATH_OK;
+            while (status != ATH_END) {
+                status = ath_extxyz_next(reader, &system);
+                assert_true(status == ATH_OK || status == ATH_E_FORMAT || status == ATH_END);
+                if (system) {
+                    const double *x = ath_system_peek(system, ATH_FIELD_POSITIONS);
+                    found = ath_system_n_atoms(system) == 1 && x[2] == 7.0;
+                }
+                ath_system_destroy(&system);
+            }
+            if (!found || watch.n_over > 0) {
+                fail_msg("'%s': largest request %zu bytes, the next frame is %s", text,
+                         watch.largest, found ? "there" : "lost");
+            }
+            ath_extxyz_close(&reader);
+            ath_context_destroy(&ctx);
+            assert_true(watch.memory.n_blocks == 0 && watch.memory.n_wrong == 0);
+        }
+    }
+}
+
 static void test_arguments(void **state)
 {
     ath_context *ctx = *state;
@@ -433,7 +487,7 @@ int main(void)
         cmocka_unit_test(test_faults),      cmocka_unit_test(test_going_on),
         cmocka_unit_test(test_nul_message), cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_limits),      cmocka_unit_test(test_linear_time),
-        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_arguments),   cmocka_unit_test(test_sizes),
     };
     return cmocka_run_group_tests(tests, rig_set_up, rig_tear_down);
 }

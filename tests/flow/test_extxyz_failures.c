@@ -166,9 +166,10 @@ static char *read_all(ath_context *ctx, failing *f, int *failures)
     return t.at;
 }
 
-static char *expected_all(void)
+/* What comes of a text when nothing fails. The caller frees it. */
+static char *expected_of(const char *input, size_t n)
 {
-    memory_io m = {.text = many, .n = sizeof many - 1};
+    memory_io m = {.text = input, .n = n};
     failing f = {0};
     int failures = 0;
     ath_context *ctx = memory_context(&m, &f);
@@ -176,6 +177,11 @@ static char *expected_all(void)
     assert_int_equal(failures, 0);
     memory_finish(ctx, &m, &f);
     return text;
+}
+
+static char *expected_all(void)
+{
+    return expected_of(many, sizeof many - 1);
 }
 
 static void test_whole(void **state)
@@ -210,13 +216,13 @@ static void test_every_allocation(void **state)
     free(expected);
 }
 
-static void test_every_read(void **state)
+/* Every read of an input in pieces fails in turn. */
+static void every_read(const char *input, size_t n, size_t piece)
 {
-    (void)state;
-    char *expected = expected_all();
+    char *expected = expected_of(input, n);
     int failures = 1, tried = 0;
     for (int64_t k = 1; failures > 0; k++) {
-        memory_io m = {.text = many, .n = sizeof many - 1, .piece = 50, .fail_at = k, .code = -EIO};
+        memory_io m = {.text = input, .n = n, .piece = piece, .fail_at = k, .code = -EIO};
         failing f = {0};
         ath_context *ctx = memory_context(&m, &f);
         failures = 0;
@@ -231,6 +237,28 @@ static void test_every_read(void **state)
     }
     assert_true(tried > 10);
     free(expected);
+}
+
+static void test_every_read(void **state)
+{
+    (void)state;
+    every_read(many, sizeof many - 1, 50);
+}
+
+/* The same where the reader passes over: a bad count line of 9000 characters, frames that cannot be
+ * trusted behind it, and one at the end that no newline ends. */
+static void test_every_read_of_long_lines(void **state)
+{
+    (void)state;
+    static const char between[] = "\n1\nCu 1 2 3\n1\n\nCu 0 0 0\n";
+    const size_t n = sizeof between - 1, whole = 9000 + n + 9000;
+    char *input = malloc(whole);
+    assert_non_null(input);
+    memset(input, 'x', whole);
+    memcpy(input + 9000, between, n);
+    every_read(input, whole, 61);
+    every_read(input, 9000 + n + 8192, 61); /* the end of the file is that of a piece of the line */
+    free(input);
 }
 
 static void test_pieces(void **state)
@@ -454,10 +482,15 @@ static void test_peak(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),       cmocka_unit_test(test_every_allocation),
-        cmocka_unit_test(test_every_read),  cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_dead_reader), cmocka_unit_test(test_every_allocation_of_the_writer),
-        cmocka_unit_test(test_every_write), cmocka_unit_test(test_peak),
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_every_allocation),
+        cmocka_unit_test(test_every_read),
+        cmocka_unit_test(test_every_read_of_long_lines),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_dead_reader),
+        cmocka_unit_test(test_every_allocation_of_the_writer),
+        cmocka_unit_test(test_every_write),
+        cmocka_unit_test(test_peak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/failing.h"
+#include "base/sizes.h"
 #include "models/nep.h"
 
 #define OWN ATH_SOURCE_DIR "/tests/data/nep/"
@@ -364,6 +364,61 @@ static void read_count(void **state)
     }
 }
 
+/* ---- sizes ---- */
+
+/* Whole numbers as a header may hold them; the last is above 64 bits. */
+static void size_text(int v, char out[32])
+{
+    if (v < SIZES_VALUES) {
+        snprintf(out, 32, "%llu", (unsigned long long)sizes_values[v]);
+    } else if (v < 2 * SIZES_VALUES) {
+        snprintf(out, 32, "%lld", (long long)(0 - sizes_values[v - SIZES_VALUES]));
+    } else {
+        snprintf(out, 32, "18446744073709551616");
+    }
+}
+
+/* Every count of the header at the borders of 32 and 64 bits: what is not the count that the file
+ * was made for is refused, and no memory is asked for on the strength of it. */
+static void read_sizes(void **state)
+{
+    (void)state;
+    static const struct {
+        int line;
+        const char *format, *is; /* the value that the numbers fit; NULL: any, a hint */
+    } places[] = {
+        {1, "nep4 %s Cu", "1"},         {2, "cutoff 5 4 %s 1", NULL}, {2, "cutoff 5 4 1 %s", NULL},
+        {3, "n_max %s 0", "0"},         {3, "n_max 0 %s", "0"},       {4, "basis_size %s 0", "0"},
+        {4, "basis_size 0 %s", "0"},    {5, "l_max %s", "1"},         {5, "l_max 1 %s", "0"},
+        {5, "l_max 1 0 0 0 0 %s", "0"}, {6, "ANN %s 0", "1"},         {6, "ANN 1 %s", "0"},
+    };
+    for (size_t k = 0; k < sizeof places / sizeof *places; k++) {
+        for (int v = 0; v <= 2 * SIZES_VALUES; v++) {
+            char value[32], line[64], text[1024];
+            size_text(v, value);
+            snprintf(line, sizeof line, places[k].format, value);
+            with_line(text, sizeof text, places[k].line, line);
+            sizes_memory watch;
+            const ath_context_config config = sizes_config(&watch, strlen(text));
+            reading r = {0};
+            assert_int_equal(ath_context_create(&config, &r.ctx), ATH_OK);
+            read_text(&r, text, strlen(text));
+            const char *is = places[k].is;
+            const bool fits = is && (!strcmp(value, is) || (is[0] == '0' && !strcmp(value, "-0")));
+            if (watch.n_over > 0 || (fits && r.status != ATH_OK) ||
+                (is && !fits && r.status != ATH_E_FORMAT && r.status != ATH_E_UNSUPPORTED)) {
+                fail_msg("'%s': status %d, largest request %zu bytes", line, (int)r.status,
+                         watch.largest);
+            }
+            if (r.status == ATH_OK) {
+                ath__nep_free(r.ctx, &r.file);
+            }
+            ath_context_destroy(&r.ctx);
+            assert_true(watch.memory.n_blocks == 0 && watch.memory.n_wrong == 0);
+        }
+    }
+}
+
 /* ---- memory, paths ---- */
 
 static void read_without_memory(void **state)
@@ -527,7 +582,7 @@ int main(void)
         cmocka_unit_test(read_bad_numbers),   cmocka_unit_test(read_cut_short),
         cmocka_unit_test(read_count),         cmocka_unit_test(read_without_memory),
         cmocka_unit_test(read_with_errors),   cmocka_unit_test(read_no_file),
-        cmocka_unit_test(read_many_elements),
+        cmocka_unit_test(read_many_elements), cmocka_unit_test(read_sizes),
     };
     return cmocka_run_group_tests(tests, read_open, read_close);
 }

@@ -150,6 +150,9 @@ static void read_meaning(void **unused)
 {
     (void)unused;
     read_replaced(1, "900", "1000 angstrom");
+    read_replaced(1, "0.001", NULL);
+    read_replaced(1, "9.99e-4", "f.sw:1:1: sigma is neither 0 nor at least 0.001 angstrom");
+    read_replaced(1, "1e-320", "f.sw:1:1: sigma is neither");
     read_replaced(10, "1e-3", NULL);
     assert_true(fabs(params.cutoff - (1.8 * 2.0951 + 2.0951 / log(1e-3))) < 1e-14);
     read_replaced(10, "0.5", NULL); /* as 0.01 */
