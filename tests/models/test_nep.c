@@ -352,7 +352,8 @@ static void nep_by_path(void **unused)
     assert_non_null(strstr(ath_context_message(ctx), OWN "energies.txt:1: not the first line"));
     assert_int_equal(ath_model_create(ctx, OWN "no_such.txt", &by_path), ATH_E_NOT_FOUND);
     assert_non_null(strstr(ath_context_message(ctx), OWN "no_such.txt"));
-    assert_int_equal(ath_model_create(ctx, OWN, &by_path), ATH_E_IO);
+    assert_int_equal(ath_model_create(ctx, OWN, &by_path), ATH_E_FORMAT);
+    assert_non_null(strstr(ath_context_message(ctx), "is a directory"));
     assert_int_equal(ath_model_create(ctx, "nepp", &by_path), ATH_E_UNKNOWN);
     assert_non_null(strstr(ath_context_message(ctx), "did you mean 'nep'?"));
     assert_int_equal(ath_model_create(ctx, "nep", &by_path), ATH_E_OPTION);
