@@ -7,8 +7,8 @@
  * span.
  *
  * A system whose neighbour list overflows is stalled: the kernels pass it over, the host grows the
- * list and the system makes up for the rest of its step. So does, in the next run, a system in
- * whose step a model has failed.
+ * list and the system makes up for the rest of its step; one in whose step a model has failed, too,
+ * in the next run.
  */
 #include "dynamics/phases.h"
 
@@ -47,7 +47,7 @@ static ath_status loop_tile_span(ath__job *job, ath__member *member, const ath__
     }
 }
 
-/* Begins a step or a pass: lists, entry actions, first forces. */
+/* Begins a step: lists, entry actions, first forces. */
 static ath_status loop_tile_prepare(ath__job *job, ath__member *member, const ath__tile *tile)
 {
     ATH__TRY(ath__phase_books(job, member, tile, ATH_K_SCHEDULE, -1, job->schedule));
@@ -239,9 +239,8 @@ ath_status ath__loop_steps(ath_dynamics *dyn, ath_batch *batch, int64_t n_steps,
             dyn->parts[p].step_count += span;
         }
         dyn->stats.steps += span;
-        /* who would go on if there were more steps */
         ath__job job = loop_begin(dyn, batch);
-        job.steps = 1;
+        job.steps = 1; /* who would go on if there were more steps */
         ATH__TRY(loop_rewrite(&job, ATH__SCHEDULE_BEGIN));
         ATH__TRY(ath__plan_due(dyn, n_active));
     }
