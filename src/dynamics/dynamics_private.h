@@ -92,7 +92,6 @@ struct ath_dynamics {
     int64_t step_count, n_steps;
     double skin;
     bool rebuild_always, timing, one_by_one;
-    _Atomic bool interrupted; /* some systems are in the middle of a step (ATH__SLOT_RESUME) */
     int32_t tile_bytes, n_threads;
     ath__team *team;
     ath__member *members; /* [n_members] */

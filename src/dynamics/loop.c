@@ -207,9 +207,7 @@ static ath_status loop_complete(ath_dynamics *dyn, ath_batch *batch)
     ath__job job = loop_begin(dyn, batch); /* of no step beyond */
     int64_t made = 0;
     ATH__TRY(loop_rewrite(&job, ATH__SCHEDULE_BEGIN));
-    ATH__TRY(loop_span(dyn, batch, ATH__SCHEDULE_RESUME, 0, &made));
-    dyn->interrupted = false;
-    return ATH_OK;
+    return loop_span(dyn, batch, ATH__SCHEDULE_RESUME, 0, &made);
 }
 
 ath_status ath__loop_steps(ath_dynamics *dyn, ath_batch *batch, int64_t n_steps, int64_t *n_active,
@@ -217,7 +215,7 @@ ath_status ath__loop_steps(ath_dynamics *dyn, ath_batch *batch, int64_t n_steps,
 {
     int64_t converged = 0, left = n_steps;
     const int64_t most = dyn->plan.device->immediate ? INT64_MAX : LOOP_LATE;
-    if (dyn->interrupted) {
+    if (ath__region_interrupted(dyn, batch)) {
         ATH__TRY(loop_complete(dyn, batch));
     }
     ATH__TRY(ath__region_tally(dyn, batch, -1));

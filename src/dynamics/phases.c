@@ -78,7 +78,6 @@ void ath__phase_interrupt(const ath__job *job, const ath__tile *tile)
 {
     const int32_t active = job->dyn->n_parts + ATH__LIST_ACTIVE;
     const int32_t *slots = phases_slots(tile, active);
-    job->dyn->interrupted = true;
     for (int32_t i = 0; job->dyn->plan.device->immediate && i < tile->d_counts[active]; i++) {
         job->view.flags[slots[i]] |= ATH__SLOT_RESUME;
     }

@@ -41,6 +41,8 @@ ath_status ath__region_steps(ath__job *job, ath__member *member, const ath__tile
                              ath__tile_fn step);
 /* Grows the lists that overflowed; *n_stalled is how many systems had been waiting. */
 ath_status ath__region_grow(ath__job *job, ath_batch *batch, int64_t *n_stalled);
+/* Whether a system of the batch is in the middle of a step that a model has cut off. */
+bool ath__region_interrupted(const ath_dynamics *dyn, const ath_batch *batch);
 /* Where the loop cannot count as it goes: adds sign times age, and atoms x age, of all systems to
  * what has been counted. */
 ath_status ath__region_tally(ath_dynamics *dyn, const ath_batch *batch, int64_t sign);

@@ -89,6 +89,20 @@ ath_status ath__region_grow(ath__job *job, ath_batch *batch, int64_t *n_stalled)
                        : ath__fail(dyn->ctx, ATH_E_INTERNAL, "systems stalled without an overflow");
 }
 
+/* The mark is the system's own, so it is seen whatever the dynamics has run in between. Models fail
+ * on the host only. */
+bool ath__region_interrupted(const ath_dynamics *dyn, const ath_batch *batch)
+{
+    ath__view view;
+    ath__batch_view(batch, &view);
+    for (int32_t i = 0; dyn->plan.device->shared && i < ath_batch_n_systems(batch); i++) {
+        if (view.flags[ath__batch_slot(batch, i)] & ATH__SLOT_RESUME) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Adds `sign` times age, and atoms x age, of all systems to what has been counted. */
 ath_status ath__region_tally(ath_dynamics *dyn, const ath_batch *batch, int64_t sign)
 {

@@ -126,6 +126,17 @@ static ath_status watch(void *arg, const ath_hook_context *at)
     return status < 0 ? status : isfinite(energy) ? ATH_OK : ATH_E_INTERNAL;
 }
 
+/* A run of the same dynamics over another batch, which must not make it forget the first one. */
+static void run_another(ath_context *ctx, ath_dynamics *dyn, ath_device *device)
+{
+    ath_batch *batch = NULL;
+    ath_system *system = structures_cluster(ctx, 9, 18, 3.9, 77);
+    OK(ctx, ath_batch_from_systems(ctx, device, &system, 1, &batch));
+    OK(ctx, ath_dynamics_run(dyn, batch, 2));
+    ath_batch_destroy(&batch);
+    ath_system_destroy(&system);
+}
+
 static void run(ath_context *ctx, ath_model *model, const how *h, uint64_t digest[SYSTEMS],
                 double energy[SYSTEMS])
 {
@@ -164,6 +175,7 @@ static void run(ath_context *ctx, ath_model *model, const how *h, uint64_t diges
     OK(ctx, ath_dynamics_create(ctx, &config, &dyn));
     ath_status status = ath_dynamics_run(dyn, batch, h->steps);
     for (int k = 0; k < h->interruptions && status == ATH_E_IO; k++) {
+        run_another(ctx, dyn, device);
         /* the steps that are missing, of the systems that are behind */
         int64_t age = 0, least = INT64_MAX;
         for (int32_t i = 0; i < h->n; i++) {
