@@ -54,6 +54,7 @@ typedef struct ath_io {
     int (*unlink)(void *user, const char *path);
     int (*mkdir)(void *user, const char *path, int mode);
     int (*sync_directory)(void *user, const char *path); /* open, fsync, close a directory */
+    int (*truncate)(void *user, int fd, int64_t bytes);  /* cuts an open file back */
 } ath_io;
 
 typedef struct ath_context_config {

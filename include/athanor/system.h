@@ -83,6 +83,15 @@ ATH_API ath_status ath_uid_parse(const char *text, ath_uid *out);
 ATH_API ath_status ath_system_set_source(ath_system *system, const char *file, int64_t frame);
 ATH_API const char *ath_system_source(const ath_system *system, int64_t *frame);
 
+/* Edges: directed pairs (i, j, image) at most `cutoff` angstrom apart, periodic images included,
+ * also those of an atom itself; and the shortest distance of two atoms or images (INFINITY if none
+ * is within the cutoff; may be NULL). Time grows with atoms and pairs, memory with atoms.
+ * ATH_E_ARGUMENT unless the cutoff is positive; ATH_E_RANGE without a finite position, with a
+ * periodic cell of no volume, for an atom 2^20 cells away from home, or if the cell is so small
+ * that an atom has 2^24 images within reach. */
+ATH_API ath_status ath_system_edges(const ath_system *system, double cutoff, int64_t *n_edges,
+                                    double *shortest);
+
 /* Elements: symbol of an atomic number ("X" for 0 or unknown), number of a symbol (0 if unknown),
  * standard atomic weight in amu (IUPAC 2016; mass number of the longest-lived isotope otherwise; 1
  * for 0 or unknown). */

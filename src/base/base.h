@@ -115,16 +115,27 @@ uint32_t ath__crc32c(uint32_t crc, const void *data, size_t bytes);
 ath_status ath__file_read(ath_context *ctx, const char *path, size_t limit, ath__bytes *out);
 /* Writes path.tmp.PID, syncs, renames over path, syncs the directory: readers see old or new. */
 ath_status ath__file_replace(ath_context *ctx, const char *path, const void *data, size_t bytes);
+/* Makes the entry of a new file durable: syncs the directory that holds `path`. */
+ath_status ath__file_sync_directory(ath_context *ctx, const char *path);
 /* A file being appended to; short writes are continued, errors are reported with the path. */
 typedef struct ath__file {
     ath_context *ctx;
     int fd;
     char *path;
     ath__bytes buffer;
-    bool failed; /* after a failed write or sync nothing more is accepted */
+    uint64_t length; /* bytes in the file and in the buffer */
+    bool failed;     /* after a failed write or sync nothing more is accepted */
 } ath__file;
 /* exclusive: ATH_E_EXISTS if there is one; else it is emptied. */
 ath_status ath__file_create(ath_context *ctx, const char *path, bool exclusive, ath__file *out);
+/* Goes on behind what there is, if anything. ATH_E_FORMAT if that does not end with a newline.
+ * Reads the file once, for the i/o table cannot seek. */
+ath_status ath__file_append(ath_context *ctx, const char *path, ath__file *out);
+/* Cuts a file that exists back to so many bytes, synced. ATH_E_FORMAT if it has fewer. Reads it
+ * once. */
+ath_status ath__file_cut(ath_context *ctx, const char *path, uint64_t bytes);
+/* At most `max` bytes from the beginning of a file. */
+ath_status ath__file_head(ath_context *ctx, const char *path, size_t max, ath__bytes *out);
 ath_status ath__file_write(ath__file *f, const void *data, size_t bytes); /* buffered, 1 MiB */
 ath_status ath__file_flush(ath__file *f, bool sync);
 ath_status ath__file_close(ath__file *f); /* flushes; safe on a zeroed struct */

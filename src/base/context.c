@@ -129,6 +129,12 @@ static int context_sync_directory(void *user, const char *path)
     return result;
 }
 
+static int context_truncate(void *user, int fd, int64_t bytes)
+{
+    (void)user;
+    return ftruncate(fd, (off_t)bytes) == 0 ? 0 : -errno;
+}
+
 static void context_complete_io(ath_io *io)
 {
     static const ath_io system_io = {
@@ -142,6 +148,7 @@ static void context_complete_io(ath_io *io)
         .unlink = context_unlink,
         .mkdir = context_mkdir,
         .sync_directory = context_sync_directory,
+        .truncate = context_truncate,
     };
     io->size = sizeof(ath_io);
 #define CONTEXT_COMPLETE(entry) io->entry = io->entry ? io->entry : system_io.entry
@@ -154,6 +161,7 @@ static void context_complete_io(ath_io *io)
     CONTEXT_COMPLETE(unlink);
     CONTEXT_COMPLETE(mkdir);
     CONTEXT_COMPLETE(sync_directory);
+    CONTEXT_COMPLETE(truncate);
 #undef CONTEXT_COMPLETE
 }
 
@@ -164,7 +172,7 @@ static bool context_io_known(const ath_io *io)
 {
     if (io->size == 0) {
         return !io->open && !io->read && !io->write && !io->sync && !io->close && !io->rename &&
-               !io->unlink && !io->mkdir && !io->sync_directory;
+               !io->unlink && !io->mkdir && !io->sync_directory && !io->truncate;
     }
     return io->size == sizeof(ath_io);
 }

@@ -5,8 +5,7 @@
  * clean, so that a second, "successful" sync would promise what is lost (Rebello et al., "Can
  * applications recover from fsync failures?", USENIX ATC 2020). Replacement is temporary file,
  * write, sync, close, rename, sync of the directory: after any failure or crash the path holds the
- * old content or the new one, complete. Locks, append to existing files and memory maps are not
- * offered.
+ * old content or the new one, complete. Locks and memory maps are not offered.
  */
 #include "base/base.h"
 
@@ -228,8 +227,7 @@ static ath_status file_open_temporary(ath_context *ctx, const char *path, ath__b
     return *fd < 0 ? file_fail(ctx, "create", (const char *)name->data, *fd) : ATH_OK;
 }
 
-/* Syncs the directory that holds `path`. */
-static ath_status file_sync_directory(ath_context *ctx, const char *path)
+ath_status ath__file_sync_directory(ath_context *ctx, const char *path)
 {
     const char *slash = strrchr(path, '/');
     size_t n = slash == path ? 1 : slash ? (size_t)(slash - path) : 0;
@@ -278,8 +276,8 @@ ath_status ath__file_replace(ath_context *ctx, const char *path, const void *dat
         status = file_fail(ctx, what, name, result);
     } else {
         result = file_rename(ctx, name, path);
-        status =
-            result < 0 ? file_fail(ctx, "rename to", path, result) : file_sync_directory(ctx, path);
+        status = result < 0 ? file_fail(ctx, "rename to", path, result)
+                            : ath__file_sync_directory(ctx, path);
     }
     if (result < 0) {
         file_unlink(ctx, name);
@@ -290,19 +288,116 @@ ath_status ath__file_replace(ath_context *ctx, const char *path, const void *dat
 
 /* ---- buffered writing ---- */
 
-ath_status ath__file_create(ath_context *ctx, const char *path, bool exclusive, ath__file *out)
+static ath_status file_begin(ath_context *ctx, const char *path, int flags, ath__file *out)
 {
     *out = (ath__file){0};
     char *copy = NULL;
     ATH__TRY(ath__strdup(ctx, path, &copy));
-    int fd = file_open(ctx, path, O_WRONLY | O_CREAT | (exclusive ? O_EXCL : O_TRUNC));
+    int fd = file_open(ctx, path, O_CREAT | flags);
     if (fd < 0) {
         ath__strfree(ctx, &copy);
-        return file_fail(ctx, "create", path, fd);
+        return file_fail(ctx, flags & O_APPEND ? "open" : "create", path, fd);
     }
     out->ctx = ctx;
     out->path = copy;
     out->fd = fd;
+    return ATH_OK;
+}
+
+ath_status ath__file_create(ath_context *ctx, const char *path, bool exclusive, ath__file *out)
+{
+    return file_begin(ctx, path, O_WRONLY | (exclusive ? O_EXCL : O_TRUNC), out);
+}
+
+/* Reads to the end: how many bytes there are from here on, and the last of them. */
+static ath_status file_measure(ath_context *ctx, int fd, const char *path, uint64_t *length,
+                               uint8_t *last)
+{
+    uint8_t *chunk = NULL;
+    int64_t n;
+    *length = 0;
+    ATH__TRY(ath__alloc(ctx, FILE_LAST_CHUNK, 1, &chunk));
+    while ((n = file_read_some(ctx, fd, chunk, FILE_LAST_CHUNK)) > 0) {
+        *last = chunk[n - 1];
+        *length += (uint64_t)n;
+    }
+    ath__free(ctx, &chunk, FILE_LAST_CHUNK, 1);
+    return n < 0 ? file_fail(ctx, "read", path, n) : ATH_OK;
+}
+
+/* An empty file counts as ended. */
+static ath_status file_check_end(ath__file *f)
+{
+    uint8_t last = '\n';
+    ATH__TRY(file_measure(f->ctx, f->fd, f->path, &f->length, &last));
+    return last == '\n'
+               ? ATH_OK
+               : ath__fail(f->ctx, ATH_E_FORMAT,
+                           "'%s' does not end with a newline: nothing can go behind it", f->path);
+}
+
+ath_status ath__file_append(ath_context *ctx, const char *path, ath__file *out)
+{
+    ATH__TRY(file_begin(ctx, path, O_RDWR | O_APPEND, out));
+    const ath_status status = file_check_end(out);
+    if (status != ATH_OK) {
+        file_shut(ctx, out->fd); /* nothing was written: a failure loses nothing */
+        ath__strfree(ctx, &out->path);
+        *out = (ath__file){0};
+    }
+    return status;
+}
+
+static ath_status file_cut_open(ath_context *ctx, int fd, const char *path, uint64_t bytes)
+{
+    const ath_io *io = &ctx->config.io;
+    uint64_t length = 0;
+    uint8_t last;
+    int result = 0;
+    ATH__TRY(file_measure(ctx, fd, path, &length, &last));
+    if (length < bytes) {
+        return ath__fail(ctx, ATH_E_FORMAT, "'%s' has %llu bytes, but should have at least %llu",
+                         path, (unsigned long long)length, (unsigned long long)bytes);
+    }
+    if (length > bytes) {
+        do {
+            result = io->truncate(io->user, fd, (int64_t)bytes);
+        } while (result == -EINTR);
+    }
+    result = result < 0 ? result : file_sync(ctx, fd);
+    return result < 0 ? file_fail(ctx, "cut", path, result) : ATH_OK;
+}
+
+ath_status ath__file_cut(ath_context *ctx, const char *path, uint64_t bytes)
+{
+    const int fd = file_open(ctx, path, O_RDWR);
+    if (fd < 0) {
+        return file_fail(ctx, "open", path, fd);
+    }
+    const ath_status status = file_cut_open(ctx, fd, path, bytes);
+    const int result = file_shut(ctx, fd);
+    return status == ATH_OK && result < 0 ? file_fail(ctx, "close", path, result) : status;
+}
+
+ath_status ath__file_head(ath_context *ctx, const char *path, size_t max, ath__bytes *out)
+{
+    int64_t n = 0;
+    *out = (ath__bytes){0};
+    ATH__TRY(ath__bytes_reserve(ctx, out, max));
+    const int fd = file_open(ctx, path, O_RDONLY);
+    if (fd < 0) {
+        ath__bytes_free(ctx, out);
+        return file_fail(ctx, "open", path, fd);
+    }
+    while (out->size < max &&
+           (n = file_read_some(ctx, fd, out->data + out->size, max - out->size)) > 0) {
+        out->size += (size_t)n;
+    }
+    file_shut(ctx, fd); /* nothing was written: a failure loses nothing */
+    if (n < 0) {
+        ath__bytes_free(ctx, out);
+        return file_fail(ctx, "read", path, n);
+    }
     return ATH_OK;
 }
 
@@ -328,14 +423,16 @@ ath_status ath__file_write(ath__file *f, const void *data, size_t bytes)
     if (!f->path || f->failed) {
         return file_refuse(f);
     }
+    if (bytes > FILE_FLUSH_BYTES - f->buffer.size) {
+        ATH__TRY(ath__file_flush(f, false));
+    }
     if (bytes <= FILE_FLUSH_BYTES - f->buffer.size) {
-        return ath__bytes_append(f->ctx, &f->buffer, data, bytes);
+        ATH__TRY(ath__bytes_append(f->ctx, &f->buffer, data, bytes));
+    } else {
+        ATH__TRY(file_put(f, data, bytes));
     }
-    ATH__TRY(ath__file_flush(f, false));
-    if (bytes < FILE_FLUSH_BYTES) {
-        return ath__bytes_append(f->ctx, &f->buffer, data, bytes);
-    }
-    return file_put(f, data, bytes);
+    f->length += bytes;
+    return ATH_OK;
 }
 
 ath_status ath__file_flush(ath__file *f, bool sync)

@@ -120,6 +120,13 @@ static int file_sync_directory_(void *user, const char *path)
     return fault ? fault : f->real.sync_directory(f->real.user, path);
 }
 
+static int file_truncate_(void *user, int fd, int64_t bytes)
+{
+    file_faults *f = user;
+    int fault = file_fault(f, false);
+    return fault ? fault : f->real.truncate(f->real.user, fd, bytes);
+}
+
 static int file_setup(void **state)
 {
     ath_context *plain;
@@ -144,7 +151,8 @@ static int file_setup(void **state)
                          .close = file_close_,
                          .rename = file_rename_,
                          .unlink = file_unlink_,
-                         .sync_directory = file_sync_directory_};
+                         .sync_directory = file_sync_directory_,
+                         .truncate = file_truncate_};
     return ath_context_create(&config, (ath_context **)state);
 }
 
@@ -479,6 +487,72 @@ static void test_create(void **state)
     assert_true(file_is(file_path, "", 0));
 }
 
+static void test_append(void **state)
+{
+    ath_context *ctx = *state;
+    enum { N = 2500000 };
+    char *data = malloc(N + 8);
+    memset(data, 'x', N);
+    memcpy(data + N - 1, "\nmore\n", 6);
+    ath__file f;
+    for (int round = 0; round < 3; round++) { /* nothing, an empty file, one of several reads */
+        const size_t old = round < 2 ? 0 : N;
+        if (round > 0) {
+            file_put(file_path, data, old);
+        }
+        assert_int_equal(ath__file_append(ctx, file_path, &f), ATH_OK);
+        assert_true(file_is(file_path, data, old));
+        assert_int_equal(ath__file_write(&f, "more\n", 5), ATH_OK);
+        assert_int_equal(ath__file_close(&f), ATH_OK);
+        assert_true(file_is(file_path, data + N - old, old + 5));
+    }
+    file_put(file_path, data, N - 1);
+    assert_int_equal(ath__file_append(ctx, file_path, &f), ATH_E_FORMAT);
+    assert_non_null(strstr(ath_context_message(ctx), file_path));
+    assert_int_equal(ath__file_close(&f), ATH_OK); /* zeroed */
+    assert_true(file_is(file_path, data, N - 1));
+    assert_int_equal(ath__file_append(ctx, "/no/such/folder", &f), ATH_E_NOT_FOUND);
+    for (int64_t at = 1; at <= 2; at++) {
+        file_failing.n_calls = 0;
+        file_failing.fail_at = at;
+        assert_int_equal(ath__file_append(ctx, file_path, &f), ATH_E_NO_MEMORY);
+        file_failing.fail_at = 0;
+        assert_int_equal(file_state.n_open, 0);
+    }
+    free(data);
+}
+
+/* Whatever fails, what was there stays there. */
+static void test_append_faults(void **state)
+{
+    ath_context *ctx = *state;
+    static const int errors[] = {EIO, EINTR, FILE_SHORT};
+    int n_failures = 0;
+    for (int k = 0; k < 3; k++) {
+        file_state.error = errors[k];
+        bool reached = true;
+        for (int64_t at = 1; reached; at++) {
+            ath__file f;
+            file_put(file_path, "old 1\nold 2\n", 12);
+            file_state.n_calls = 0;
+            file_state.fail_at = at;
+            ath_status status = ath__file_append(ctx, file_path, &f);
+            if (status == ATH_OK) {
+                assert_int_equal(ath__file_write(&f, "new\n", 4), ATH_OK);
+                status = ath__file_close(&f);
+            }
+            reached = file_state.n_calls >= at;
+            file_state.fail_at = 0;
+            n_failures += status != ATH_OK;
+            assert_true(status == ATH_OK || errors[k] == EIO);
+            assert_true(file_is(file_path, "old 1\nold 2\nnew\n", status == ATH_OK ? 16 : 12) ||
+                        (status != ATH_OK && file_is(file_path, "old 1\nold 2\nnew\n", 16)));
+            assert_int_equal(file_state.n_open, 0);
+        }
+    }
+    assert_int_equal(n_failures, 5); /* open, two reads, write, close */
+}
+
 /* After a failed write or sync nothing more is accepted, and close says so too. */
 static void test_write_faults(void **state)
 {
@@ -546,6 +620,64 @@ static void test_strange_table(void **state)
     ath_context_destroy(&ctx);
 }
 
+/* What is known to be good stays, and goes on behind it. */
+static void test_cut(void **state)
+{
+    ath_context *ctx = *state;
+    ath__bytes head;
+    ath__file f;
+    assert_int_equal(ath__file_cut(ctx, file_path, 0), ATH_E_NOT_FOUND);
+    assert_int_equal(ath__file_head(ctx, file_path, 3, &head), ATH_E_NOT_FOUND);
+    file_put(file_path, "one\ntwo\nthr", 11);
+    assert_int_equal(ath__file_cut(ctx, file_path, 12), ATH_E_FORMAT);
+    assert_non_null(strstr(ath_context_message(ctx), file_path));
+    assert_true(file_is(file_path, "one\ntwo\nthr", 11));
+    assert_int_equal(ath__file_append(ctx, file_path, &f), ATH_E_FORMAT);
+    assert_int_equal(ath__file_cut(ctx, file_path, 8), ATH_OK);
+    assert_int_equal(ath__file_cut(ctx, file_path, 8), ATH_OK);
+    assert_true(file_is(file_path, "one\ntwo\n", 8));
+    assert_int_equal(ath__file_append(ctx, file_path, &f), ATH_OK);
+    assert_int_equal(f.length, 8);
+    assert_int_equal(ath__file_write(&f, "4\n", 2), ATH_OK);
+    assert_int_equal(f.length, 10);
+    assert_int_equal(ath__file_close(&f), ATH_OK);
+    assert_true(file_is(file_path, "one\ntwo\n4\n", 10));
+    for (size_t max = 0; max < 20; max += 5) {
+        assert_int_equal(ath__file_head(ctx, file_path, max, &head), ATH_OK);
+        assert_int_equal(head.size, max < 10 ? max : 10);
+        assert_true(max == 0 || memcmp(head.data, "one\ntwo\n4\n", head.size) == 0);
+        ath__bytes_free(ctx, &head);
+    }
+}
+
+/* Any call that fails is reported, and nothing is cut too short. */
+static void test_cut_faults(void **state)
+{
+    ath_context *ctx = *state;
+    for (int64_t n = 1;; n++) {
+        ath__bytes head;
+        file_put(file_path, "one\ntwo\nthr", 11);
+        file_state.n_calls = 0;
+        file_state.fail_at = n;
+        file_state.error = EIO;
+        ath_status status = ath__file_cut(ctx, file_path, 8);
+        const bool reached = file_state.n_calls >= n;
+        assert_int_equal(status, reached ? ATH_E_IO : ATH_OK);
+        file_state.n_calls = 0;
+        status = ath__file_head(ctx, file_path, 4, &head);
+        /* open and read; a failing close loses nothing */
+        assert_int_equal(status, n <= 2 ? ATH_E_IO : ATH_OK);
+        ath__bytes_free(ctx, &head);
+        file_state.fail_at = 0;
+        assert_true(file_is(file_path, "one\ntwo\n", 8) || file_is(file_path, "one\ntwo\nthr", 11));
+        if (!reached) {
+            break;
+        }
+    }
+    file_failing.fail_at = file_failing.n_calls + 1;
+    assert_int_equal(ath__file_cut(ctx, file_path, 8), ATH_E_NO_MEMORY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -561,7 +693,11 @@ int main(void)
         FILE_TEST(test_replace_without_memory),
         FILE_TEST(test_write),
         FILE_TEST(test_create),
+        FILE_TEST(test_append),
+        FILE_TEST(test_append_faults),
         FILE_TEST(test_write_faults),
+        FILE_TEST(test_cut),
+        FILE_TEST(test_cut_faults),
         FILE_TEST(test_strange_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
