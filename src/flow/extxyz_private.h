@@ -193,4 +193,18 @@ ath__xyz_kind ath__xyz_kind_of(ath__xyz_span key);
 ath_status ath__xyz_build(const ath__xyz_frame *frame, const uint8_t *elements,
                           ath__xyz_scratch *scratch, ath_system **out);
 
+/* ---- extxyz_writer.c ---- */
+
+typedef enum ath__writer_mode {
+    ATH__WRITER_REPLACE, /* an old file is cut to nothing */
+    ATH__WRITER_NEW,     /* an old file is ATH_E_EXISTS */
+    ATH__WRITER_APPEND   /* goes on behind an old file, which must end with a newline */
+} ath__writer_mode;
+ath_status ath__writer_open(ath_context *ctx, const char *path, ath__writer_mode mode,
+                            ath_writer **out);
+/* Everything written so far to the file; sync: and to the disk. */
+ath_status ath__writer_flush(ath_writer *writer, bool sync);
+/* Forgets the frames that have not reached the file yet. */
+void ath__writer_discard(ath_writer *writer);
+
 #endif

@@ -9,8 +9,7 @@
  * then.
  *
  * Results that came with the input (free_energy, virial, ...) are left out beside those that are
- * written. Nothing is appended to an existing file; replacing it atomically is the caller's
- * business.
+ * written. Replacing a file atomically is the caller's business.
  */
 #include "flow/extxyz_private.h"
 
@@ -47,11 +46,9 @@ struct ath_writer {
 
 /* ---- opening and closing ---- */
 
-ath_status ath_writer_open(ath_context *ctx, const char *path, ath_writer **out)
+ath_status ath__writer_open(ath_context *ctx, const char *path, ath__writer_mode mode,
+                            ath_writer **out)
 {
-    if (!ctx || !path || !out) {
-        return ath__fail(ctx, ATH_E_ARGUMENT, "ath_writer_open: NULL argument");
-    }
     ATH__TRY(ath__alloc(ctx, 1, sizeof **out, out));
     ath_writer *w = *out;
     w->ctx = ctx;
@@ -61,13 +58,33 @@ ath_status ath_writer_open(ath_context *ctx, const char *path, ath_writer **out)
         w->file.ctx = ctx;
         w->file.fd = STDOUT_FILENO;
         status = ath__strdup(ctx, "standard output", &w->file.path);
+    } else if (mode == ATH__WRITER_APPEND) {
+        status = ath__file_append(ctx, path, &w->file);
     } else {
-        status = ath__file_create(ctx, path, false, &w->file);
+        status = ath__file_create(ctx, path, mode == ATH__WRITER_NEW, &w->file);
     }
     if (status != ATH_OK) {
         ath__free(ctx, out, 1, sizeof *w);
     }
     return status;
+}
+
+ath_status ath_writer_open(ath_context *ctx, const char *path, ath_writer **out)
+{
+    if (!ctx || !path || !out) {
+        return ath__fail(ctx, ATH_E_ARGUMENT, "ath_writer_open: NULL argument");
+    }
+    return ath__writer_open(ctx, path, ATH__WRITER_REPLACE, out);
+}
+
+ath_status ath__writer_flush(ath_writer *writer, bool sync)
+{
+    return ath__file_flush(&writer->file, sync);
+}
+
+void ath__writer_discard(ath_writer *writer)
+{
+    writer->file.buffer.size = 0;
 }
 
 ath_status ath_writer_close(ath_writer **writer)

@@ -263,6 +263,9 @@ static void take_identities(ath_context *ctx, ath_system *kept[N_KEPT], ath_uid 
         assert_int_equal(ath_system_content_hash(system, &content[n]), ATH_OK);
         kept[n++] = system;
     }
+    ath_sampler_counts counts = {.size = sizeof counts};
+    assert_int_equal(ath_sampler_count(sampler, &counts), ATH_OK);
+    assert_int_equal(counts.n_repeated, 3); /* c, g and h; ids do not count */
     ath_sampler_destroy(&sampler);
     unlink(path);
     uids[0] = ath_uid_of(content[0], 0);
