@@ -82,15 +82,21 @@ static ath_system *make(int32_t n, int kind, uint64_t seed)
     return s;
 }
 
-static ath_dynamics *make_dynamics(ath_model *model, ath_integrator *nve, int64_t n_steps)
+static ath_dynamics_config make_config(ath_model *model, ath_integrator *nve, int64_t n_steps)
 {
     ath_dynamics_config config = ath_dynamics_defaults();
-    ath_dynamics *dyn = NULL;
     config.model = model;
     config.integrator = nve;
     config.velocities = ATH_VELOCITIES_THERMAL;
     config.temperature = 40;
     config.n_steps = n_steps;
+    return config;
+}
+
+static ath_dynamics *make_dynamics(ath_model *model, ath_integrator *nve, int64_t n_steps)
+{
+    const ath_dynamics_config config = make_config(model, nve, n_steps);
+    ath_dynamics *dyn = NULL;
     must(ath_dynamics_create(ctx, &config, &dyn), "dynamics");
     return dyn;
 }
@@ -218,6 +224,7 @@ static void check_refill(ath_device *cuda, ath_integrator *nve)
     enum { N = 20000, BUDGET = 64 };
     ath_system **systems = calloc(N, sizeof *systems);
     ath_sampler *sampler = NULL;
+    ath_sink *sink = NULL;
     ath_model *model = NULL;
     ath_dynamics *fused = NULL;
     taken t = {0}, all = {0};
@@ -226,13 +233,20 @@ static void check_refill(ath_device *cuda, ath_integrator *nve)
     }
     must(ath_model_create(ctx, "lj:epsilon=0.0104,sigma=3.4,cutoff=8.5,precision=mixed", &model),
          "model");
-    ath_dynamics *part = make_dynamics(model, nve, BUDGET);
-    must(ath_fuse(ctx, &part, 1, &fused), "fuse");
     must(ath_sampler_from_systems(ctx, systems, N, &sampler), "sampler");
-    const ath_drain drain = {
-        .size = sizeof drain, .user = &t, .done = take, .max_systems = 8000, .frequency = 32};
+    must(ath_sink_callback(ctx, take, &t, &sink), "sink");
+    ath_dynamics_config config = make_config(model, nve, BUDGET);
+    config.device = cuda;
+    config.sampler = sampler;
+    config.sinks = &sink;
+    config.n_sinks = 1;
+    config.max_batch_size = 8000;
+    config.refill_frequency = 32;
+    ath_dynamics *part = NULL;
+    must(ath_dynamics_create(ctx, &config, &part), "part");
+    must(ath_fuse(ctx, &part, 1, &fused), "fuse");
     const double start = now();
-    must(ath_dynamics_run_sampler(fused, cuda, sampler, &drain), "refill");
+    must(ath_dynamics_run(fused, NULL, ATH_UNSET), "refill");
     const double seconds = now() - start;
     for (int32_t i = 0; i < N; i++) {
         ath_uid content;
@@ -246,9 +260,10 @@ static void check_refill(ath_device *cuda, ath_integrator *nve)
     expect(t.n == N && t.mix == all.mix, "systems lost or taken twice", N - t.n, 0.0);
     expect(t.steps == (int64_t)N * BUDGET, "steps missing", (double)((int64_t)N * BUDGET - t.steps),
            0.0);
-    ath_sampler_destroy(&sampler);
     ath_dynamics_destroy(&fused);
     ath_dynamics_destroy(&part);
+    ath_sampler_destroy(&sampler);
+    ath_sink_destroy(&sink);
     ath_model_destroy(&model);
 }
 

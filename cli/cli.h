@@ -37,8 +37,15 @@ typedef struct cli_host {
 
 struct cli_file;
 
+/* What the library has allocated, in bytes, counted on the way to the allocator of the host. */
+typedef struct cli_memory {
+    ath_allocator from;
+    int64_t now, peak;
+} cli_memory;
+
 typedef struct cli {
     ath_context_config host; /* complete: allocator, log and i/o are set */
+    cli_memory memory;       /* of ctx */
     ath_context *ctx;
     FILE *out, *err;
     const volatile sig_atomic_t *interrupted;
@@ -123,9 +130,15 @@ enum cli_command_bit {
     CLI_MD = 2,
     CLI_STATIC = 4,
     CLI_INFO = 8,
+    CLI_RUN = 16, /* takes most of what it does from a job file (job.h) */
+    CLI_CHECK = 32,
     CLI_RUNS = CLI_RELAX | CLI_MD | CLI_STATIC,
-    CLI_ALL = CLI_RUNS | CLI_INFO
+    CLI_JOBS = CLI_RUN | CLI_CHECK,
+    CLI_ALL = CLI_RUNS | CLI_INFO | CLI_JOBS
 };
+
+/* A whole number that has no default and was not given; such a text is NULL. */
+#define CLI_UNSET INT64_MIN
 
 enum cli_velocities { CLI_VELOCITIES_AUTO, CLI_VELOCITIES_NEW, CLI_VELOCITIES_KEEP };
 
@@ -157,7 +170,8 @@ typedef struct cli_command {
     const char *about;    /* some lines */
     int (*run)(cli *c, const cli_settings *settings);
 } cli_command;
-extern const cli_command cli_command_relax, cli_command_md, cli_command_static, cli_command_info;
+extern const cli_command cli_command_relax, cli_command_md, cli_command_static, cli_command_run,
+    cli_command_check, cli_command_info;
 
 /* argv[0] is the name of the command. */
 int cli_options_parse(cli *c, const cli_command *command, int argc, char **argv, cli_settings *out);

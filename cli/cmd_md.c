@@ -9,17 +9,24 @@ static int md_run(cli *c, const cli_settings *s)
         [CLI_VELOCITIES_KEEP] = ATH_VELOCITIES_KEEP,
     };
     char integrator[64];
-    cli_run_plan plan = {
-        .command = &cli_command_md,
+    cli_run_stage stage = {
+        .name = "md",
         .integrator = integrator,
         .config = ath_dynamics_defaults(),
+    };
+    const cli_run_plan plan = {
+        .command = &cli_command_md,
+        .stages = &stage,
+        .n_stages = 1,
+        .refill = CLI_REFILL,
         .what = ATH_EXTXYZ_FORCES | ATH_EXTXYZ_FIXED | ATH_EXTXYZ_VELOCITIES,
         .every = s->every,
     };
     snprintf(integrator, sizeof integrator, "nve:timestep=%.17g", s->timestep);
-    plan.config.n_steps = s->steps;
-    plan.config.velocities = how[s->velocities];
-    plan.config.temperature = s->temperature;
+    stage.config.n_steps = s->steps;
+    stage.config.seed = s->seed;
+    stage.config.velocities = how[s->velocities];
+    stage.config.temperature = s->temperature;
     return cli_run(c, s, &plan);
 }
 

@@ -5,19 +5,25 @@
 
 static int relax_run(cli *c, const cli_settings *s)
 {
-    const ath_convergence convergence = {.size = sizeof convergence, .fmax = s->fmax};
-    cli_run_plan plan = {
-        .command = &cli_command_relax,
+    cli_run_stage stage = {
+        .name = "relax",
         .integrator = "fire",
         .config = ath_dynamics_defaults(),
+        .convergence = {.size = sizeof(ath_convergence), .fmax = s->fmax},
+    };
+    const cli_run_plan plan = {
+        .command = &cli_command_relax,
+        .stages = &stage,
+        .n_stages = 1,
+        .refill = CLI_REFILL,
         .what = ATH_EXTXYZ_FORCES | ATH_EXTXYZ_FIXED,
         .every = s->every,
     };
-    plan.config.convergence = &convergence;
-    plan.config.n_steps = s->steps;
-    plan.config.velocities = ATH_VELOCITIES_ZERO;
-    plan.config.assess_on_entry = true;
-    plan.config.stop_at_limit = true;
+    stage.config.n_steps = s->steps;
+    stage.config.seed = s->seed;
+    stage.config.velocities = ATH_VELOCITIES_ZERO;
+    stage.config.assess_on_entry = true;
+    stage.config.stop_at_limit = true;
     return cli_run(c, s, &plan);
 }
 

@@ -3,14 +3,18 @@
 
 static int static_run(cli *c, const cli_settings *s)
 {
-    cli_run_plan plan = {
+    cli_run_stage stage = {.name = "static", .config = ath_dynamics_defaults()};
+    const cli_run_plan plan = {
         .command = &cli_command_static,
-        .config = ath_dynamics_defaults(),
+        .stages = &stage,
+        .n_stages = 1,
+        .refill = CLI_REFILL,
         .what = ATH_EXTXYZ_FORCES | ATH_EXTXYZ_FIXED | ATH_EXTXYZ_VELOCITIES,
         .sparse_velocities = true,
         .table = true,
     };
-    plan.config.n_steps = 0;
+    stage.config.n_steps = 0;
+    stage.config.seed = s->seed;
     return cli_run(c, s, &plan);
 }
 

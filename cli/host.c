@@ -1,22 +1,62 @@
 /* The operating system's own memory and files, for a host that brings no tables. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "host.h"
 
+enum {
+    HOST_ALIGNMENT = 64, /* of the blocks of a context */
+    HOST_PAGE =
+        2 * 1024 * 1024 /* a huge page; large blocks ask for them, as the library's own do */
+};
+
+/* realloc keeps no such alignment, so a resize is always a move. */
 static void *host_resize(void *user, void *block, size_t old_bytes, size_t new_bytes)
 {
+    void *fresh = NULL;
     (void)user;
-    (void)old_bytes;
     if (new_bytes == 0) {
         free(block);
         return NULL;
     }
-    return realloc(block, new_bytes);
+    const bool large = new_bytes >= 2 * (size_t)HOST_PAGE;
+    if (posix_memalign(&fresh, large ? HOST_PAGE : HOST_ALIGNMENT, new_bytes) != 0) {
+        return NULL;
+    }
+#ifdef MADV_HUGEPAGE
+    if (large) {
+        (void)madvise(fresh, new_bytes / HOST_PAGE * HOST_PAGE, MADV_HUGEPAGE); /* a wish */
+    }
+#endif
+    if (block) {
+        memcpy(fresh, block, old_bytes < new_bytes ? old_bytes : new_bytes);
+        free(block);
+    }
+    return fresh;
+}
+
+static void *host_counted(void *user, void *block, size_t old_bytes, size_t new_bytes)
+{
+    cli_memory *m = user;
+    void *fresh = m->from.resize(m->from.user, block, old_bytes, new_bytes);
+    if (fresh || new_bytes == 0) {
+        m->now += (int64_t)new_bytes - (int64_t)(block ? old_bytes : 0);
+        m->peak = m->now > m->peak ? m->now : m->peak;
+    }
+    return fresh;
+}
+
+ath_allocator cli_host_counted(cli_memory *memory, const ath_allocator *from)
+{
+    *memory = (cli_memory){.from = *from};
+    return (ath_allocator){.resize = host_counted, .user = memory};
 }
 
 static int host_open(void *user, const char *path, int flags, int mode)

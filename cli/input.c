@@ -3,6 +3,12 @@
  *
  * Order: the sampler numbers the systems that it hands out, k = 0, 1, ... A system sorts with key 2
  * k + 1, a structure that was refused when n systems had been handed out with key 2 n.
+ *
+ * A sampler that chooses by size hands out in another order. There every structure is numbered on
+ * its way from the files to that sampler, k = 0, 1, ..., refused ones included; a system carries
+ * its number in a field of its own. Refusals come in the order of the input, when they are read, so
+ * that what was just refused is what was just read. The model is asked on that way, too: later it
+ * would not be known any more where in the input the structure was.
  */
 #include <errno.h>
 #include <glob.h>
@@ -109,9 +115,77 @@ int cli_input_open(cli *c, const cli_settings *settings, cli_input *in)
     return status < 0 ? cli_fail_status(c, status) : CLI_OK;
 }
 
+/* ---- choosing by size ---- */
+
+/* The next structure of the files, numbered. */
+static ath_status input_next(void *user, ath_system **out)
+{
+    cli_input *in = user;
+    void *number = NULL;
+    ath_status status = in->pending ? ATH_OK : ath_sampler_next(in->files, -1, &in->pending);
+    if (status == ATH_OK) {
+        status = ath_model_accepts(in->model, in->pending);
+        if (status == ATH_E_UNSUPPORTED) {
+            ath_system_destroy(&in->pending);
+            status = ATH_E_FORMAT;
+        }
+    }
+    if (status == ATH_OK) {
+        status = ath_system_field(in->pending, in->number, &number);
+    }
+    if (status == ATH_OK) {
+        memcpy(number, &in->n_read, sizeof in->n_read);
+        *out = in->pending;
+        in->pending = NULL;
+    }
+    in->n_read += status == ATH_OK || status == ATH_E_FORMAT;
+    return status;
+}
+
+static ath_status input_by_size(cli *c, cli_input *in, const cli_input_limits *limits)
+{
+    const ath_sampler_size_config config = {
+        .size = sizeof config,
+        .source = in->numbered,
+        .max_atoms = limits->atoms,
+        .max_edges = limits->edges,
+        .max_systems = (int32_t)limits->systems,
+        .edge_cutoff = limits->edges > 0 ? ath_model_cutoff(in->model) : 0.0,
+    };
+    return ath_sampler_by_size(c->ctx, &config, &in->sampler);
+}
+
+int cli_input_limit(cli *c, cli_input *in, const ath_model *model, const cli_input_limits *limits)
+{
+    const ath_field_info number = {.name = "athanor_input_number",
+                                   .level = ATH_LEVEL_SYSTEM,
+                                   .dtype = ATH_I64,
+                                   .width = 1,
+                                   .unit = "",
+                                   .fallback = -1,
+                                   .help = "place in the input"};
+    if (limits->atoms == 0 && limits->edges == 0) {
+        return CLI_OK;
+    }
+    if (limits->edges > 0 && !(ath_model_cutoff(model) > 0.0)) {
+        return cli_fail(c, CLI_DATA, "a limit of edges needs a model with a cutoff: '%s' has none",
+                        ath_model_name(model));
+    }
+    in->model = model;
+    in->files = in->sampler;
+    in->sampler = NULL;
+    ath_status status = ath_field_register(c->ctx, &number, &in->number);
+    status = status < 0 ? status : ath_sampler_from_callback(c->ctx, input_next, in, &in->numbered);
+    status = status < 0 ? status : input_by_size(c, in, limits);
+    return status < 0 ? cli_fail_status(c, status) : CLI_OK;
+}
+
 void cli_input_close(cli *c, cli_input *in)
 {
     ath_sampler_destroy(&in->sampler);
+    ath_sampler_destroy(&in->numbered);
+    ath_sampler_destroy(&in->files);
+    ath_system_destroy(&in->pending);
     for (size_t i = 0; i < in->n_paths; i++) {
         (void)cli_resize(c, &in->paths[i], strlen(in->paths[i]) + 1, 0);
     }
@@ -194,14 +268,23 @@ int64_t cli_input_taken(const cli_input *in)
     return ath_sampler_count(in->sampler, &counts) < 0 ? -1 : counts.n_systems + counts.n_refused;
 }
 
-int64_t cli_input_key(const ath_system *system)
+int64_t cli_input_key(const cli_input *in, const ath_system *system)
 {
-    const int64_t *label = ath_system_peek(system, ATH_FIELD_SYSTEM_ID);
+    const ath_field_id field = in->files ? in->number : ATH_FIELD_SYSTEM_ID;
+    const int64_t *label = ath_system_peek(system, field);
     return label ? 2 * *label + 1 : -1;
 }
 
 int64_t cli_input_refused_key(const cli_input *in)
 {
     ath_sampler_counts counts = {.size = sizeof counts};
+    if (in->files) {
+        return 2 * (in->n_read - 1) + 1;
+    }
     return ath_sampler_count(in->sampler, &counts) < 0 ? -1 : 2 * counts.n_systems;
+}
+
+const char *cli_input_refused(const cli_input *in, const char *file, int64_t *frame)
+{
+    return in->files ? ath_sampler_where(in->files, frame) : file;
 }

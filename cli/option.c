@@ -43,10 +43,10 @@ const cli_option cli_options[] = {
      0, "N", CLI_RELAX, true},
     {{"out", ATH_OPTION_TEXT, 0, "", NULL, 0, 0, NULL,
       "directory for the results; it must not exist yet", OPTION_AT(out)},
-     'o', "DIR", CLI_RUNS, false},
+     'o', "DIR", CLI_RUNS | CLI_JOBS, false},
     {{"overwrite", ATH_OPTION_BOOL, 0, "", "false", 0, 0, NULL,
       "replace DIR if it holds results of an earlier run", OPTION_AT(overwrite)},
-     0, NULL, CLI_RUNS, false},
+     0, NULL, CLI_RUNS | CLI_JOBS, false},
     {{"strict", ATH_OPTION_BOOL, 0, "", "false", 0, 0, NULL,
       "stop at the first structure that is rejected or fails", OPTION_AT(strict)},
      0, NULL, CLI_ALL, false},
@@ -66,6 +66,26 @@ const cli_option cli_options[] = {
       "atoms in the batch at once, 0: no limit; larger structures are rejected",
       OPTION_AT(max_atoms)},
      0, "N", CLI_RUNS, true},
+    /* `run` and `check` have the defaults of their job file: none here. */
+    {{"model", ATH_OPTION_TEXT, 0, "", NULL, 0, 0, NULL,
+      "potential, instead of the job's `model`", OPTION_AT(model)},
+     'm', "MODEL", CLI_JOBS, true},
+    {{"seed", ATH_OPTION_INT, 0, "", NULL, -9e15, 9e15, NULL,
+      "instead of the job's `seed`", OPTION_AT(seed)},
+     0, "N", CLI_JOBS, true},
+    {{"threads", ATH_OPTION_INT, 0, "", NULL, 0, 4096, NULL,
+      "instead of the job's `threads`; 0: all processors; never changes a result",
+      OPTION_AT(threads)},
+     'j', "N", CLI_JOBS, false},
+    {{"device", ATH_OPTION_TEXT, 0, "", NULL, 0, 0, NULL,
+      "instead of the job's `device`", OPTION_AT(device)},
+     0, "NAME", CLI_JOBS, true},
+    {{"max-systems", ATH_OPTION_INT, 0, "", NULL, 1, 1e9, NULL,
+      "instead of the job's `systems` in `limits`", OPTION_AT(max_systems)},
+     0, "N", CLI_JOBS, false},
+    {{"max-atoms", ATH_OPTION_INT, 0, "", NULL, 0, OPTION_LIMIT, NULL,
+      "instead of the job's `atoms` in `limits`", OPTION_AT(max_atoms)},
+     0, "N", CLI_JOBS, true},
     {{"models", ATH_OPTION_BOOL, 0, "", "false", 0, 0, NULL,
       "the potentials and their options", OPTION_AT(models)},
      0, NULL, CLI_INFO, false},
@@ -232,6 +252,9 @@ int cli_options_parse(cli *c, const cli_command *command, int argc, char **argv,
             if (code) {
                 return code;
             }
+        } else if (parser.which[i]->option.type == ATH_OPTION_INT) {
+            const int64_t unset = CLI_UNSET;
+            memcpy((char *)out + parser.which[i]->option.offset, &unset, sizeof unset);
         }
     }
     optind = 0; /* begin anew, also when called again */

@@ -8,8 +8,13 @@
 #include "cli.h"
 #include "host.h"
 
-static const cli_command *const program_commands[] = {&cli_command_relax, &cli_command_md,
-                                                      &cli_command_static, &cli_command_info, NULL};
+static const cli_command *const program_commands[] = {&cli_command_relax,
+                                                      &cli_command_md,
+                                                      &cli_command_static,
+                                                      &cli_command_run,
+                                                      &cli_command_check,
+                                                      &cli_command_info,
+                                                      NULL};
 
 static void program_log(void *user, ath_log_level level, const char *component, const char *text)
 {
@@ -33,7 +38,8 @@ static void program_usage(FILE *to)
         "\nathanor COMMAND --help lists the options of a command.\n"
         "athanor --version prints the version.\n\n"
         "exit codes: 0 all finished; 3 done, but some failed, were rejected or did not converge;\n"
-        "  64 usage; 65 bad model, bad structure under --strict, or nothing left to do;\n"
+        "  64 usage; 65 bad model or job file, bad structure under --strict, or nothing left to "
+        "do;\n"
         "  66 missing input; 70 internal error or out of memory; 73 output cannot be created;\n"
         "  74 i/o error; 75 interrupted\n",
         to);
@@ -44,7 +50,8 @@ static int program_command(cli *c, int argc, char **argv)
     const char *word = argc > 1 ? argv[1] : NULL;
     cli_settings settings;
     if (!word) {
-        return cli_fail(c, CLI_USAGE, "no command: relax, md, static or info (try --help)");
+        return cli_fail(c, CLI_USAGE,
+                        "no command: relax, md, static, run, check or info (try --help)");
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
         program_usage(c->out);
@@ -75,7 +82,8 @@ static int program_command(cli *c, int argc, char **argv)
         }
         return command->run(c, &settings);
     }
-    return cli_fail(c, CLI_USAGE, "no command '%s': relax, md, static or info (try --help)", word);
+    return cli_fail(c, CLI_USAGE,
+                    "no command '%s': relax, md, static, run, check or info (try --help)", word);
 }
 
 int cli_main(int argc, char **argv, const cli_host *host)
@@ -95,6 +103,7 @@ int cli_main(int argc, char **argv, const cli_host *host)
     config.log_level = ATH_LOG_DEBUG;
     config.io.size = sizeof config.io;
     cli_host_complete(&c.host);
+    config.allocator = cli_host_counted(&c.memory, &c.host.allocator);
     c.colour =
         isatty(fileno(c.err)) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
     const ath_status status = ath_context_create(&config, &c.ctx);

@@ -53,7 +53,7 @@ static int64_t results_whole(const ath_system *system, ath_field field)
     const void *value = ath_system_peek(system, field);
     int32_t narrow = 0;
     int64_t wide = 0;
-    if (value && field == ATH_FIELD_STAGE_STEPS) {
+    if (value && (field == ATH_FIELD_STAGE_STEPS || field == ATH_FIELD_AGE)) {
         memcpy(&wide, value, sizeof wide);
         return wide;
     }
@@ -72,6 +72,13 @@ static const char *results_name(const ath_system *system)
         return "";
     }
     return *(const char *const *)extra.values;
+}
+
+/* The stage in which a system ended: with status n the last one, with n + i + 1 the i-th. */
+static size_t results_stage(const cli_results *r, const ath_system *system)
+{
+    const int64_t n = (int64_t)r->n_stages, status = results_whole(system, ATH_FIELD_STATUS);
+    return (size_t)(status > n && status <= 2 * n ? status - n - 1 : n - 1);
 }
 
 static void results_number(cli_results *r, const char *before, double value)
@@ -95,8 +102,10 @@ static void results_csv(cli_results *r, const ath_system *system, ath_reason rea
     cli_text_csv(c, &r->texts, file ? file : "");
     cli_text_print(c, &r->texts, ",%lld,", (long long)frame);
     cli_text_csv(c, &r->texts, results_name(system));
-    cli_text_print(c, &r->texts, ",%d,%s,%s,%s,%lld", (int)ath_system_n_atoms(system), r->stage,
-                   ath_state_name(ath_reason_state(reason)), ath_reason_name(reason),
+    cli_text_print(c, &r->texts, ",%d,", (int)ath_system_n_atoms(system));
+    cli_text_csv(c, &r->texts, r->stages[results_stage(r, system)]);
+    cli_text_print(c, &r->texts, ",%s,%s,%lld", ath_state_name(ath_reason_state(reason)),
+                   ath_reason_name(reason),
                    (long long)results_whole(system, ATH_FIELD_STAGE_STEPS));
     results_number(r, ",", results_real(system, ATH_FIELD_ENERGY));
     results_number(r, ",", results_real(system, ATH_FIELD_FMAX));
@@ -160,6 +169,26 @@ static bool results_sparse(const ath_system *system)
     return true;
 }
 
+/* Where there are several stages: which one, and the steps in all of them. The name is written as
+ * the value of a key: with quotes unless it is one plain word. */
+static void results_stage_keys(cli_results *r, const ath_system *system, cli_text *keys)
+{
+    cli *c = r->c;
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-+";
+    const char *name = r->stages[results_stage(r, system)];
+    const bool quoted = name[strspn(name, plain)] != '\0';
+    if (r->n_stages < 2) {
+        return;
+    }
+    cli_text_print(c, keys, " stage=%s", quoted ? "\"" : "");
+    for (; *name; name++) {
+        cli_text_print(c, keys, "%s%c", *name == '"' || *name == '\\' ? "\\" : "", *name);
+    }
+    cli_text_print(c, keys, "%s total_steps=%lld", quoted ? "\"" : "",
+                   (long long)results_whole(system, ATH_FIELD_AGE));
+}
+
 /* The frame of final.extxyz, at the end of unsorted.extxyz. */
 static int results_frame(cli_results *r, const ath_system *system, ath_reason reason)
 {
@@ -170,6 +199,7 @@ static int results_frame(cli_results *r, const ath_system *system, ath_reason re
                    results_whole(system, ATH_FIELD_CONVERGED) ? 'T' : 'F', ath_reason_name(reason),
                    (long long)results_whole(system, ATH_FIELD_STAGE_STEPS));
     cli_text_double(c, &keys, results_real(system, ATH_FIELD_FMAX));
+    results_stage_keys(r, system, &keys);
     cli_text_print(c, &keys, " %s", r->provenance.data ? r->provenance.data : "");
     if (r->sparse_velocities && results_sparse(system)) {
         what &= ~(unsigned)ATH_EXTXYZ_VELOCITIES;
@@ -244,8 +274,10 @@ int cli_results_reject(cli_results *r, const char *file, int64_t frame, int64_t 
     *row = (cli_row){.key = key, .arrival = r->n_rows, .frame = -1, .csv = r->texts.size};
     cli_text_print(c, &r->texts, ",");
     cli_text_csv(c, &r->texts, file ? file : "");
-    cli_text_print(c, &r->texts, ",%lld,,,%s,%s,%s,0,,,\n", (long long)frame, r->stage,
-                   ath_state_name(ath_reason_state(reason)), ath_reason_name(reason));
+    cli_text_print(c, &r->texts, ",%lld,,,", (long long)frame);
+    cli_text_csv(c, &r->texts, r->stages[0]);
+    cli_text_print(c, &r->texts, ",%s,%s,0,,,\n", ath_state_name(ath_reason_state(reason)),
+                   ath_reason_name(reason));
     row->csv_bytes = r->texts.size - row->csv;
     row->table = r->texts.size;
     if (r->table) {

@@ -4,7 +4,6 @@
  * That is checked at the end. When a run is stopped (a signal, --strict, a failure) what has
  * finished until then is written as usual, where the disk allows.
  */
-#include <math.h>
 #include <string.h>
 
 #include "input.h"
@@ -17,17 +16,17 @@ typedef struct run {
     cli *c;
     const cli_settings *settings;
     const cli_run_plan *plan;
-    ath_device *device;
-    ath_model *model;
-    ath_integrator *integrator;
+    cli_engine engine;
     cli_input input;
-    ath_dynamics *stage, *dynamics;
+    ath_sink *sink;     /* what has come to an end */
+    const char **names; /* [plan->n_stages], of the stages */
     cli_results results;
     cli_trajectory trajectory;
     cli_progress progress;
     cli_file log;
     int code; /* why a callback stopped the run */
     bool output_failed, complete;
+    bool broken; /* the engine has failed, not only stopped */
 } run;
 
 /* ---- called by the engine ---- */
@@ -65,7 +64,16 @@ static ath_status run_done(void *user, const ath_system *system)
 {
     run *r = user;
     const int32_t *reason = ath_system_peek(system, ATH_FIELD_REASON);
-    const int code = cli_results_add(&r->results, system, cli_input_key(system));
+    ath_sink *output = r->engine.parts.output;
+    const ath_status taken = output ? ath_sink_put(output, system) : ATH_OK;
+    if (taken == ATH_AGAIN) {
+        return ATH_AGAIN;
+    }
+    if (taken < 0) {
+        const int failed = cli_fail_status(r->c, taken);
+        return run_stop(r, taken == ATH_E_STATE ? CLI_DATA : failed);
+    }
+    const int code = cli_results_add(&r->results, system, cli_input_key(&r->input, system));
     if (code) {
         r->output_failed = true;
         return run_stop(r, code);
@@ -91,6 +99,7 @@ static ath_status run_rejected(void *user, const char *file, int64_t frame, ath_
                                const char *message)
 {
     run *r = user;
+    file = cli_input_refused(&r->input, file, &frame);
     const int code =
         cli_results_reject(&r->results, file, frame, cli_input_refused_key(&r->input), reason);
     char what[RUN_TEXT];
@@ -112,99 +121,47 @@ static ath_status run_progress(void *user, const ath_dynamics *dynamics)
 
 /* ---- opening ---- */
 
-/* Model, device, input, engine: whatever can be wrong with the command line shows here. */
+/* The dynamics. Hooks and sinks are made twice: before there is a directory, to see whether they
+ * can be, and with it. */
+static int run_build(run *r, const char *folder)
+{
+    cli *c = r->c;
+    const ath_hook hook = cli_trajectory_hook(&r->trajectory);
+    const cli_engine_flow flow = {
+        .sampler = r->input.sampler,
+        .sink = r->sink,
+        .hook = r->trajectory.every > 0 ? &hook : NULL,
+        .rejected = run_rejected,
+        .progress = run_progress,
+        .user = r,
+    };
+    int code = CLI_OK;
+    ath_dynamics_destroy(&r->engine.dynamics);
+    cli_job_parts_close(c, &r->engine.parts);
+    if (r->plan->job) {
+        code = cli_job_parts_open(c, r->plan->job, folder, &r->engine.parts);
+    }
+    return code ? code : cli_engine_build(c, r->settings, r->plan, &flow, &r->engine);
+}
+
+/* Model, device, input, engine: whatever can be wrong with the command line or the job shows here.
+ */
 static int run_open_engine(run *r)
 {
     cli *c = r->c;
     const cli_settings *s = r->settings;
-    ath_dynamics_config config = r->plan->config;
-    ath_hook hook = cli_trajectory_hook(&r->trajectory);
-    ath_status status = ath_model_create(c->ctx, s->model, &r->model);
-    if (status < 0) {
-        const int code = cli_fail_status(c, status);
-        return code == CLI_USAGE || code == CLI_NO_INPUT ? CLI_DATA : code;
+    const cli_input_limits limits = {s->max_systems, s->max_atoms, r->plan->max_edges};
+    int code = cli_engine_open(c, s, r->plan, &r->engine);
+    if (!code) {
+        const ath_status status = ath_sink_callback(c->ctx, run_done, r, &r->sink);
+        code = status < 0 ? cli_fail_status(c, status) : CLI_OK;
     }
-    status = ath_device_open(c->ctx, s->device, &r->device);
-    if (status >= 0 && r->plan->integrator) {
-        status = ath_integrator_create(c->ctx, r->plan->integrator, &r->integrator);
+    if (!code) {
+        code = cli_input_open(c, s, &r->input);
+        code = r->plan->job_input ? cli_job_code(r->plan, code) : code;
     }
-    if (status < 0) {
-        return cli_fail_status(c, status);
-    }
-    config.name = r->plan->command->name;
-    config.model = r->model;
-    config.integrator = r->integrator;
-    config.n_threads = (int32_t)s->threads;
-    config.seed = s->seed;
-    config.timing = true;
-    config.hooks = r->trajectory.every > 0 ? &hook : NULL;
-    config.n_hooks = r->trajectory.every > 0;
-    status = ath_dynamics_create(c->ctx, &config, &r->stage);
-    status = status < 0 ? status : ath_fuse(c->ctx, &r->stage, 1, &r->dynamics);
-    ath_dynamics_destroy(&r->stage);
-    if (status < 0) {
-        return cli_fail_status(c, status);
-    }
-    return cli_input_open(c, s, &r->input);
-}
-
-/* The value of an option as JSON. */
-static void run_record_value(cli *c, cli_text *t, const cli_option *o, const cli_settings *s)
-{
-    const char *at = (const char *)s + o->option.offset, *text = NULL;
-    int64_t whole = 0;
-    double real = 0.0;
-    if (o->option.type == ATH_OPTION_TEXT) {
-        memcpy(&text, at, sizeof text);
-        cli_text_json(c, t, text);
-        return;
-    }
-    if (o->option.type == ATH_OPTION_REAL) {
-        memcpy(&real, at, sizeof real);
-        cli_text_double(c, t, real);
-        return;
-    }
-    memcpy(&whole, at, sizeof whole);
-    if (o->option.type == ATH_OPTION_CHOICE) {
-        text = o->option.choices;
-        for (; whole > 0; whole--) {
-            text = strchr(text, '|') + 1;
-        }
-        cli_text_print(c, t, "\"%.*s\"", (int)strcspn(text, "|"), text);
-    } else {
-        cli_text_print(c, t, "%lld", (long long)whole);
-    }
-}
-
-/* job.json: what determines the results, and nothing else. */
-static void run_record(const run *r, cli_text *t)
-{
-    cli *c = r->c;
-    const cli_settings *s = r->settings;
-    cli_text_print(c, t, "{\n  \"program\": \"athanor %s\",\n  \"command\": \"%s\",\n",
-                   ath_version(), r->plan->command->name);
-    cli_text_print(c, t, "  \"inputs\": [");
-    for (int i = 0; i < s->n_inputs; i++) {
-        cli_text_print(c, t, "%s", i ? ", " : "");
-        cli_text_json(c, t, s->inputs[i]);
-    }
-    cli_text_print(c, t, "],\n  \"model\": ");
-    cli_text_json(c, t, ath_model_text(r->model));
-    cli_text_print(c, t, ",\n  \"model_hash\": ");
-    cli_text_json(c, t, ath_model_hash(r->model));
-    if (r->integrator) {
-        cli_text_print(c, t, ",\n  \"integrator\": ");
-        cli_text_json(c, t, ath_integrator_text(r->integrator));
-    }
-    cli_text_print(c, t, ",\n  \"options\": {");
-    int n = 0;
-    for (const cli_option *o = cli_options; o->option.name; o++) {
-        if (o->record && (o->commands & r->plan->command->bit)) {
-            cli_text_print(c, t, "%s\n    \"%s\": ", n++ ? "," : "", o->option.name);
-            run_record_value(c, t, o, s);
-        }
-    }
-    cli_text_print(c, t, "\n  }\n}\n");
+    code = code ? code : cli_input_limit(c, &r->input, r->engine.model, &limits);
+    return code ? code : run_build(r, NULL);
 }
 
 static int run_open_log(run *r)
@@ -217,9 +174,9 @@ static int run_open_log(run *r)
     if (!code) {
         c->log = &r->log;
         cli_note(c, "athanor %s, %s, model %s", ath_version(), r->plan->command->name,
-                 ath_model_text(r->model));
-        cli_note(c, "device %s, %d threads", ath_device_name(r->device),
-                 (int)ath_dynamics_n_threads(r->dynamics));
+                 ath_model_text(r->engine.model));
+        cli_note(c, "device %s, %d threads", ath_device_name(r->engine.device),
+                 (int)ath_dynamics_n_threads(r->engine.dynamics));
     }
     return code;
 }
@@ -227,80 +184,132 @@ static int run_open_log(run *r)
 static int run_open_output(run *r)
 {
     cli *c = r->c;
-    cli_text job = {0};
+    cli_text job = {0}, yaml = {0};
     cli_text *p = &r->results.provenance;
     int code = CLI_OK;
-    cli_text_print(c, p, "model=%s model_hash=%s program=athanor-%s", ath_model_name(r->model),
-                   ath_model_hash(r->model), ath_version());
+    cli_text_print(c, p, "model=%s model_hash=%s program=athanor-%s",
+                   ath_model_name(r->engine.model), ath_model_hash(r->engine.model), ath_version());
     code = cli_text_check(c, p);
     if (code || !r->settings->out) {
         return code;
     }
-    run_record(r, &job);
-    code = cli_text_check(c, &job);
-    code = code ? code : cli_folder_create(c, r->settings->out, r->settings->overwrite != 0, &job);
+    cli_record(c, r->settings, r->plan, &r->engine, &job);
+    if (r->plan->job) {
+        cli_job_print(c, r->plan->job, &yaml);
+    }
+    code = cli_text_check(c, job.failed ? &job : &yaml);
+    code = code ? code
+                : cli_folder_create(c, r->settings->out, r->settings->overwrite != 0, &job,
+                                    r->plan->job ? &yaml : NULL);
+    cli_text_free(c, &yaml);
     cli_text_free(c, &job);
     code = code ? code : run_open_log(r);
     code = code ? code : cli_results_open(&r->results);
-    return code ? code : cli_trajectory_open(&r->trajectory, r->settings->out);
+    code = code ? code : cli_trajectory_open(&r->trajectory, r->settings->out);
+    return code || !r->plan->job ? code : run_build(r, r->settings->out);
 }
 
 /* ---- working and closing ---- */
 
-static int run_work(run *r)
+/* What a status that ended the run means for who started it. */
+static int run_verdict(const run *r, ath_status status)
 {
     cli *c = r->c;
-    const cli_settings *s = r->settings;
-    const ath_drain drain = {
-        .size = sizeof drain,
-        .user = r,
-        .done = run_done,
-        .rejected = run_rejected,
-        .progress = run_progress,
-        .max_systems = (int32_t)s->max_systems,
-        .max_atoms = s->max_atoms,
-        .frequency = (int32_t)(r->trajectory.every < 1 << 30 ? r->trajectory.every : 1 << 30),
-    };
-    if (!c->quiet) {
-        cli_input_count(c, &r->input);
-    }
-    cli_progress_begin(&r->progress);
-    const ath_status status =
-        ath_dynamics_run_sampler(r->dynamics, r->device, r->input.sampler, &drain);
-    r->progress.seconds_run = cli_seconds(c) - r->progress.first;
-    cli_clear_bar(c);
-    r->complete = status >= 0;
-    if (status >= 0 || r->code) {
-        return r->code;
+    if (status == ATH_AGAIN) {
+        return cli_fail(c, CLI_DATA, "the sinks of the job are full, and %d structures wait",
+                        (int)ath_dynamics_active_batch_size(r->engine.dynamics));
     }
     const int code = cli_fail_status(c, status);
     if (status == ATH_E_RANGE) { /* file@N without a frame N */
         return CLI_NO_INPUT;
     }
+    if (status == ATH_E_STATE && r->plan->job) { /* a hook that is to end the run */
+        return CLI_DATA;
+    }
     return code == CLI_USAGE ? CLI_INTERNAL : code;
 }
 
-/* The exit code of a run that came to its end. */
-static int run_judge(run *r)
+static int run_work(run *r)
 {
     cli *c = r->c;
-    const cli_results *results = &r->results;
-    const int64_t n_in = cli_input_taken(&r->input), n = (int64_t)results->n_rows;
-    const int64_t good = cli_results_count(results, ATH_STATE_FINISHED);
-    if (n_in != n) {
-        return cli_fail(c, CLI_INTERNAL,
-                        "%lld structures were read, but %lld are accounted for: please report this",
-                        (long long)n_in, (long long)n);
+    if (!c->quiet) {
+        cli_input_count(c, &r->input);
     }
-    if (n == cli_results_count(results, ATH_STATE_REJECTED)) {
+    cli_progress_begin(&r->progress);
+    const ath_status status = ath_dynamics_run(r->engine.dynamics, NULL, ATH_UNSET);
+    r->progress.seconds_run = cli_seconds(c) - r->progress.first;
+    cli_clear_bar(c);
+    r->complete = status == ATH_OK;
+    if (r->complete || r->code) {
+        return r->code;
+    }
+    r->broken = status != ATH_AGAIN;
+    return run_verdict(r, status);
+}
+
+bool cli_balance_holds(const cli_balance *b, bool complete)
+{
+    const int64_t ended = b->n_finished + b->n_step_limit + b->n_failed;
+    const int64_t unacknowledged = ended - b->n_handed_over;
+    return b->n_in == ended + b->n_rejected + b->n_open && b->n_open >= 0 &&
+           b->n_in == b->n_let_in + b->n_engine_rejected && b->n_rejected == b->n_engine_rejected &&
+           unacknowledged >= 0 && unacknowledged <= (complete ? 0 : 1) &&
+           (!complete || b->n_open == 0);
+}
+
+static cli_balance run_balance(const run *r)
+{
+    const cli_results *results = &r->results;
+    ath_dynamics_stats stats = {.size = sizeof stats};
+    cli_balance b = {
+        .n_in = cli_input_taken(&r->input),
+        .n_finished = cli_results_count(results, ATH_STATE_FINISHED),
+        .n_step_limit = cli_results_count(results, ATH_STATE_STEP_LIMIT),
+        .n_failed = cli_results_count(results, ATH_STATE_QUARANTINED),
+        .n_rejected = cli_results_count(results, ATH_STATE_REJECTED),
+    };
+    if (ath_dynamics_get_stats(r->engine.dynamics, &stats) >= 0) {
+        b.n_let_in = stats.n_in;
+        b.n_handed_over = stats.n_finished;
+        b.n_engine_rejected = stats.n_rejected;
+    }
+    const int64_t ended = b.n_finished + b.n_step_limit + b.n_failed;
+    b.n_open = ath_dynamics_active_batch_size(r->engine.dynamics) - (ended - b.n_handed_over);
+    return b;
+}
+
+/* The exit code of a run that came to its end. */
+static int run_judge(run *r, const cli_balance *b)
+{
+    cli *c = r->c;
+    const int64_t n = (int64_t)r->results.n_rows;
+    if (n == b->n_rejected) {
         return cli_fail(c, CLI_DATA,
                         n ? "every structure of the input was rejected"
                           : "there is no structure in the input");
     }
-    return good == n ? CLI_OK : CLI_PARTIAL;
+    return b->n_finished == n ? CLI_OK : CLI_PARTIAL;
 }
 
-static int run_close_output(run *r, int code)
+/* The books. Where something has broken off, nothing can be said of what was on its way. */
+static int run_audit(const run *r, const cli_balance *b, int code)
+{
+    const int64_t n = b->n_finished + b->n_step_limit + b->n_failed + b->n_rejected + b->n_open;
+    if (r->broken || code == CLI_INTERNAL || code == CLI_IO || cli_balance_holds(b, r->complete)) {
+        return code;
+    }
+    return cli_fail(r->c, CLI_INTERNAL,
+                    "%lld structures were read, but %lld are accounted for: please report this",
+                    (long long)b->n_in, (long long)n);
+}
+
+/* A failure while closing counts only if nothing worse has happened. */
+static int run_worse(int code, int closed)
+{
+    return closed && (code == CLI_OK || code == CLI_PARTIAL) ? closed : code;
+}
+
+static int run_close_output(run *r, const cli_balance *balance, int code)
 {
     cli *c = r->c;
     int closed = CLI_OK;
@@ -308,16 +317,20 @@ static int run_close_output(run *r, int code)
         .results = &r->results,
         .trajectory = &r->trajectory,
         .stats = &r->progress.stats,
-        .n_threads = ath_dynamics_n_threads(r->dynamics),
+        .balance = balance,
+        .job = r->plan->job,
+        .n_threads = ath_dynamics_n_threads(r->engine.dynamics),
         .command = r->plan->command,
-        .model = ath_model_text(r->model),
+        .model = ath_model_text(r->engine.model),
         .seconds = r->progress.seconds_run,
-        .n_open = cli_input_taken(&r->input) - (int64_t)r->results.n_rows,
         .complete = r->complete,
     };
     closed = cli_trajectory_close(&r->trajectory);
     if (!closed && !r->output_failed) {
         closed = cli_results_finish(&r->results);
+    }
+    if (!closed && r->plan->job) {
+        closed = cli_job_parts_finish(c, &r->engine.parts, r->settings->out);
     }
     if (!closed && r->plan->table) {
         closed = cli_results_table(&r->results);
@@ -326,55 +339,72 @@ static int run_close_output(run *r, int code)
         FILE *to = r->plan->table ? c->err : c->out;
         closed = cli_summary_print(c, &summary, c->quiet ? NULL : to);
     }
-    code = closed && (code == CLI_OK || code == CLI_PARTIAL) ? closed : code;
+    code = run_worse(code, closed);
     if (c->log) {
         cli_note(c, "exit code %d", code);
         c->log = NULL;
-        closed = cli_file_close(&r->log);
-        code = closed && (code == CLI_OK || code == CLI_PARTIAL) ? closed : code;
+        code = run_worse(code, cli_file_close(&r->log));
     }
     return code;
 }
 
 static void run_close(run *r)
 {
-    r->c->log = NULL;
+    cli *c = r->c;
+    c->log = NULL;
     (void)cli_file_close(&r->log);
     cli_results_close(&r->results);
-    ath_dynamics_destroy(&r->dynamics);
-    cli_input_close(r->c, &r->input);
-    ath_integrator_destroy(&r->integrator);
-    ath_model_destroy(&r->model);
-    ath_device_close(&r->device);
+    ath_dynamics_destroy(&r->engine.dynamics);
+    ath_sink_destroy(&r->sink);
+    cli_input_close(c, &r->input);
+    cli_engine_close(c, &r->engine);
+    (void)cli_resize(c, &r->names, r->plan->n_stages * sizeof *r->names, 0);
+}
+
+static int run_begin(run *r)
+{
+    cli *c = r->c;
+    const cli_settings *s = r->settings;
+    const cli_run_plan *plan = r->plan;
+    if (s->n_inputs == 0) {
+        return cli_fail(c, CLI_USAGE, "%s: no input (try --help)", plan->command->name);
+    }
+    if (!s->out && plan->command->bit != CLI_STATIC) {
+        return cli_fail(c, CLI_USAGE, "%s: needs --out DIR", plan->command->name);
+    }
+    if (!cli_resize(c, &r->names, 0, plan->n_stages * sizeof *r->names)) {
+        return cli_fail(c, CLI_INTERNAL, "out of memory");
+    }
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        r->names[i] = plan->stages[i].name;
+    }
+    r->results = (cli_results){
+        .c = c,
+        .stages = r->names,
+        .n_stages = plan->n_stages,
+        .folder = s->out,
+        .what = plan->what,
+        .sparse_velocities = plan->sparse_velocities,
+        .table = plan->table,
+    };
+    r->trajectory = (cli_trajectory){.c = c, .every = s->out ? plan->every : 0, .what = plan->what};
+    r->progress = (cli_progress){.c = c, .command = plan->command->name, .results = &r->results};
+    const int code = run_open_engine(r);
+    return code ? code : run_open_output(r);
 }
 
 int cli_run(cli *c, const cli_settings *settings, const cli_run_plan *plan)
 {
     run r = {.c = c, .settings = settings, .plan = plan};
-    if (settings->n_inputs == 0) {
-        return cli_fail(c, CLI_USAGE, "%s: no input (try --help)", plan->command->name);
-    }
-    if (!settings->out && plan->command->bit != CLI_STATIC) {
-        return cli_fail(c, CLI_USAGE, "%s: needs --out DIR", plan->command->name);
-    }
-    r.results = (cli_results){
-        .c = c,
-        .stage = plan->command->name,
-        .folder = settings->out,
-        .what = plan->what,
-        .sparse_velocities = plan->sparse_velocities,
-        .table = plan->table,
-    };
-    r.trajectory =
-        (cli_trajectory){.c = c, .every = settings->out ? plan->every : 0, .what = plan->what};
-    r.progress = (cli_progress){.c = c, .command = plan->command->name, .results = &r.results};
-    int code = run_open_engine(&r);
-    code = code ? code : run_open_output(&r);
+    r.results.c = r.trajectory.c = c;
+    int code = run_begin(&r);
     if (!code) {
         r.progress.input = &r.input;
         code = run_work(&r);
-        code = code ? code : run_judge(&r);
-        code = run_close_output(&r, code);
+        const cli_balance balance = run_balance(&r);
+        code = code ? code : run_judge(&r, &balance);
+        code = run_audit(&r, &balance, code);
+        code = run_close_output(&r, &balance, code);
     } else {
         (void)cli_trajectory_close(&r.trajectory);
     }

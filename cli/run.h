@@ -1,4 +1,5 @@
-/* A run: what relax, md and static share. Output directory, results, trajectory, progress, summary.
+/* A run: what relax, md, static and run share, and check in part. Engine, output directory,
+ * results, trajectory, progress, summary.
  */
 #ifndef ATHANOR_CLI_RUN_H
 #define ATHANOR_CLI_RUN_H
@@ -8,12 +9,15 @@
 
 #include "cli.h"
 #include "input.h"
+#include "job.h"
 
 /* ---- output directory (folder.c) ---- */
 
-/* Makes `path` with job.json inside, by one rename. An existing one is replaced if `overwrite` is
- * set and it holds nothing but results of this program; else that is CLI_CANNOT_CREATE. */
-int cli_folder_create(cli *c, const char *path, bool overwrite, const cli_text *job);
+/* Makes `path` with job.json inside, and with job.yaml unless that is NULL, by one rename. An
+ * existing one is replaced if `overwrite` is set and it holds nothing but results of this program;
+ * else that is CLI_CANNOT_CREATE. */
+int cli_folder_create(cli *c, const char *path, bool overwrite, const cli_text *job,
+                      const cli_text *yaml);
 /* DIR/name in *out, which the caller frees. */
 int cli_folder_path(cli *c, const char *folder, const char *name, cli_text *out);
 /* CLI_CANNOT_CREATE if cli_folder_create would refuse this path; makes nothing. */
@@ -32,7 +36,8 @@ typedef struct cli_row {
 
 typedef struct cli_results {
     cli *c;
-    const char *stage;      /* name of the stage, in results.csv */
+    const char **stages; /* [n_stages], names */
+    size_t n_stages;
     const char *folder;     /* NULL: nothing is written */
     unsigned what;          /* ATH_EXTXYZ_..., columns of final.extxyz */
     bool sparse_velocities; /* write velocities only of structures that have some */
@@ -103,32 +108,126 @@ void cli_format_seconds(double seconds, char *out, size_t bytes);
 void cli_progress_begin(cli_progress *p);
 ath_status cli_progress_update(cli_progress *p, const ath_dynamics *dynamics);
 
+/* Where all structures are that were taken from the input. */
+typedef struct cli_balance {
+    int64_t n_in; /* taken: as the sampler says */
+    /* rows of the results */
+    int64_t n_finished, n_step_limit, n_failed, n_rejected;
+    int64_t n_open; /* in the batch, without a row */
+    /* the same, as the engine says */
+    int64_t n_let_in, n_handed_over, n_engine_rejected;
+} cli_balance;
+
+/* Whether it comes out even. A run that was stopped while a structure was handed over may have a
+ * row for it of which the engine does not know. */
+bool cli_balance_holds(const cli_balance *b, bool complete);
+
 typedef struct cli_summary {
     const cli_results *results;
     const cli_trajectory *trajectory;
     const ath_dynamics_stats *stats;
+    const cli_balance *balance;
+    const cli_job *job; /* may be NULL */
     int32_t n_threads;
     const cli_command *command;
     const char *model;
-    int64_t n_open; /* taken from the input, but not finished: the run was stopped */
     double seconds; /* of the run */
     bool complete;  /* false: it was stopped */
 } cli_summary;
 /* Prints to `to` (may be NULL) and into run.log. */
 int cli_summary_print(cli *c, const cli_summary *s, FILE *to);
 
-/* ---- the run (run.c) ---- */
+/* ---- what a command wants ---- */
 
-/* What a command wants. */
+typedef struct cli_run_stage {
+    const char *name;            /* in outputs */
+    const char *integrator;      /* text; NULL: none, nothing moves */
+    ath_dynamics_config config;  /* what is the stage's own; the rest is filled in */
+    ath_convergence convergence; /* size 0: not assessed */
+    ath_criterion criteria[1];   /* of the convergence */
+} cli_run_stage;
+
 typedef struct cli_run_plan {
     const cli_command *command;
-    const char *integrator;     /* text; NULL: none, nothing moves */
-    ath_dynamics_config config; /* of the stage; model, integrator and hooks are filled in */
-    unsigned what;              /* ATH_EXTXYZ_... of final.extxyz and traj.extxyz */
+    cli_run_stage *stages; /* [n_stages] */
+    size_t n_stages;
+    int64_t max_edges;  /* in the batch at once; 0: no limit */
+    int64_t refill;     /* steps between refills */
+    const cli_job *job; /* hooks, sinks and the record job.yaml; NULL: none */
+    bool job_input;     /* the input is that of the job file */
+    unsigned what;      /* ATH_EXTXYZ_... of final.extxyz and traj.extxyz */
     bool sparse_velocities;
     bool table;
-    int64_t every;
+    int64_t every; /* steps between frames of traj.extxyz; 0: none */
 } cli_run_plan;
+enum { CLI_REFILL = 4 }; /* steps between refills, where nothing else is said */
+
+/* Stages, limits and the rest of a job as a plan, and the settings that belong to it. `settings`
+ * has the inputs of the job and borrows from it; the plan's stages are freed by the caller, with
+ * cli_plan_free. */
+int cli_plan_job(cli *c, const cli_command *command, const cli_job *job, cli_settings *settings,
+                 cli_run_plan *out);
+void cli_plan_free(cli *c, cli_run_plan *plan);
+
+/* ---- hooks and sinks of a job (job_hooks.c) ---- */
+
+typedef struct cli_job_parts {
+    ath_hook *hooks; /* [n_hooks]: those of the job, then those of each stage */
+    size_t n_hooks;
+    size_t n_own; /* of the job itself */
+    ath_sink *
+        *sinks; /* [n_sinks]: those that hooks put into, then those of the job, then a chain */
+    size_t n_sinks;
+    ath_sink *output; /* where systems go besides final.extxyz, one of these; NULL: nowhere */
+    const cli_job *job;
+} cli_job_parts;
+
+/* Makes them. folder NULL: nothing is written, sinks have no room; to see whether they can be made.
+ */
+int cli_job_parts_open(cli *c, const cli_job *job, const char *folder, cli_job_parts *out);
+/* Writes what is left to write: time lines, and a table of them into run.log. */
+int cli_job_parts_finish(cli *c, cli_job_parts *parts, const char *folder);
+/* After the dynamics is destroyed. */
+void cli_job_parts_close(cli *c, cli_job_parts *parts);
+
+/* ---- the engine (engine.c) ---- */
+
+typedef struct cli_engine {
+    ath_device *device;
+    ath_model *model;
+    ath_integrator **integrators; /* [n_stages], NULL: none */
+    size_t n_stages;
+    cli_job_parts parts;
+    ath_dynamics *dynamics;
+} cli_engine;
+
+/* Where systems come from and go to, and who is told; all may be absent. */
+typedef struct cli_engine_flow {
+    ath_sampler *sampler;
+    ath_sink *sink;
+    const ath_hook *hook; /* of the first stage, besides those of the job */
+    ath_status (*rejected)(void *user, const char *file, int64_t frame, ath_reason reason,
+                           const char *message);
+    ath_status (*progress)(void *user, const ath_dynamics *dynamics);
+    void *user;
+} cli_engine_flow;
+
+/* Model, device and integrators: whatever can be wrong with their names shows here. */
+int cli_engine_open(cli *c, const cli_settings *settings, const cli_run_plan *plan,
+                    cli_engine *out);
+/* The dynamics, in place of an earlier one, with the hooks of engine->parts. */
+int cli_engine_build(cli *c, const cli_settings *settings, const cli_run_plan *plan,
+                     const cli_engine_flow *flow, cli_engine *engine);
+void cli_engine_close(cli *c, cli_engine *engine);
+
+/* ---- the run (run.c, record.c) ---- */
+
 int cli_run(cli *c, const cli_settings *settings, const cli_run_plan *plan);
+/* job.json: what determines the results, and nothing else. */
+void cli_record(cli *c, const cli_settings *settings, const cli_run_plan *plan,
+                const cli_engine *engine, cli_text *out);
+/* An exit code of a job that comes from its file: what is wrong with a command line is then wrong
+ * with the file. */
+int cli_job_code(const cli_run_plan *plan, int code);
 
 #endif

@@ -89,12 +89,36 @@ static void summary_phases(summary_out *o, const ath_dynamics_stats *s)
     }
 }
 
+/* Where everything is that was taken from the input, and how full the batch was while there was
+ * more to take. */
+static void summary_books(summary_out *o, const cli_summary *s)
+{
+    const cli_balance *b = s->balance;
+    const ath_dynamics_stats *stats = s->stats;
+    summary_line(o, "mass balance",
+                 "%8lld   in = %lld finished + %lld step limit + %lld failed + %lld rejected + "
+                 "%lld open",
+                 (long long)b->n_in, (long long)b->n_finished, (long long)b->n_step_limit,
+                 (long long)b->n_failed, (long long)b->n_rejected, (long long)b->n_open);
+    if (stats->full_system_steps > 0) {
+        summary_line(o, "occupancy", "%.1f %% of the batch, while structures were waiting",
+                     100.0 * (double)stats->busy_system_steps / (double)stats->full_system_steps);
+    }
+}
+
 static void summary_files(summary_out *o, const cli_summary *s)
 {
     const char *folder = s->results->folder;
     if (folder) {
-        summary_line(o, "written", "%s/final.extxyz, results.csv, run.log, job.json%s", folder,
-                     s->trajectory->every > 0 ? ", traj.extxyz" : "");
+        cli_text files = {0};
+        const char *file = NULL;
+        for (size_t i = 0; (file = cli_job_file(s->job, i)) != NULL; i++) {
+            cli_text_print(o->c, &files, ", %s", file);
+        }
+        summary_line(o, "written", "%s/final.extxyz, results.csv, run.log, job.json%s%s%s", folder,
+                     s->job ? ", job.yaml" : "", s->trajectory->every > 0 ? ", traj.extxyz" : "",
+                     files.data && !files.failed ? files.data : "");
+        cli_text_free(o->c, &files);
     }
 }
 
@@ -112,17 +136,19 @@ int cli_summary_print(cli *c, const cli_summary *s, FILE *to)
                    (long long)r->n_atoms, r->n_atoms == 1 ? "" : "s", (int)strcspn(model, ":"),
                    model, s->complete ? "" : " (stopped early)");
     summary_state(&o, relax ? "converged" : "finished", r, ATH_STATE_FINISHED);
-    if (relax) {
+    if (relax || s->job) {
         summary_state(&o, "step limit", r, ATH_STATE_STEP_LIMIT);
     }
     summary_state(&o, "failed", r, ATH_STATE_QUARANTINED);
     summary_state(&o, "rejected", r, ATH_STATE_REJECTED);
-    if (s->n_open > 0) {
-        summary_line(&o, "not finished", "%8lld", (long long)s->n_open);
+    if (s->balance->n_open > 0) {
+        summary_line(&o, "not finished", "%8lld", (long long)s->balance->n_open);
     }
+    summary_books(&o, s);
     summary_speed(&o, s);
     summary_phases(&o, s->stats);
-    summary_line(&o, "peak memory", "%.1f MiB", (double)usage.ru_maxrss / 1024.0);
+    summary_line(&o, "peak memory", "%.1f MiB, of which the library's own: %lld bytes",
+                 (double)usage.ru_maxrss / 1024.0, (long long)c->memory.peak);
     summary_files(&o, s);
     const int code = cli_text_check(c, &o.text);
     if (!code) {

@@ -21,21 +21,14 @@ static ath_status trajectory_call(void *user, const ath_hook_context *context)
 {
     cli_trajectory *t = user;
     const ath_batch *batch = context->batch;
-    const int32_t n = ath_batch_n_systems(batch),
-                  done = ath_dynamics_exit_status(context->dynamics);
-    for (int32_t i = 0; i < n; i++) {
-        int32_t code = 0;
+    for (int32_t i = 0; i < ath_batch_n_systems(batch); i++) {
         int64_t step = 0;
         ath_system *system = NULL;
-        ath_status status = ath_batch_read(batch, ATH_FIELD_STATUS, i, &code);
-        status = status < 0 ? status : ath_batch_read(batch, ATH_FIELD_STAGE_STEPS, i, &step);
-        if (status < 0) {
-            return status;
-        }
-        if (code >= done || step % t->every != 0) {
+        if (!context->mask[i]) {
             continue;
         }
-        status = ath_batch_get(batch, i, &system);
+        ath_status status = ath_batch_read(batch, ATH_FIELD_STAGE_STEPS, i, &step);
+        status = status < 0 ? status : ath_batch_get(batch, i, &system);
         status = status < 0 ? status : trajectory_write(t, system, step);
         ath_system_destroy(&system);
         if (status < 0) {
@@ -52,7 +45,7 @@ ath_hook cli_trajectory_hook(cli_trajectory *t)
         .name = "trajectory",
         .stage = ATH_STAGE_BEFORE_STEP,
         .frequency = t->every,
-        .access = ATH_HOOK_READS_ENERGY,
+        .access = ATH_HOOK_READS_ENERGY | ATH_HOOK_OWN_STEPS,
         .user = t,
         .call = trajectory_call,
     };

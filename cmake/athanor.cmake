@@ -77,9 +77,10 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     target_compile_definitions(ath_flags INTERFACE ATH__X86=1)
 endif()
 
-# ath_module(name): an object library of src/name/*.c, each *_kernel.c once per instruction set.
+# ath_module(name): an object library of src/name/*.c and src/name/*/*.c, each *_kernel.c once per instruction set.
 function(ath_module name)
-    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/src/${name}/*.c)
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/src/${name}/*.c
+         ${CMAKE_CURRENT_SOURCE_DIR}/src/${name}/*/*.c)
     set(kernels ${sources})
     list(FILTER kernels INCLUDE REGEX "_kernel\\.c$")
     list(FILTER sources EXCLUDE REGEX "_kernel\\.c$")

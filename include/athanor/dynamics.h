@@ -23,19 +23,74 @@
 #include <athanor/integrator.h>
 #include <athanor/model.h>
 #include <athanor/sampler.h>
+#include <athanor/sink.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define ATH_UNSET ((int64_t)-1)
+enum { ATH_RANK_UNSET = -1, ATH_RANK_NONE = -2 };
 
-/* When a system has converged. NULL in a config: not assessed. */
+/* ---- convergence ---- */
+
+/* How the values of one row of a field become one number. */
+typedef enum ath_reduce {
+    ATH_REDUCE_NONE, /* as MAX */
+    ATH_REDUCE_MIN,
+    ATH_REDUCE_MAX,
+    ATH_REDUCE_NORM, /* Euclidean */
+    ATH_REDUCE_MEAN,
+    ATH_REDUCE_SUM,
+    ATH_REDUCE_MAXABS /* largest magnitude */
+} ath_reduce;
+
+enum { ATH_MAX_CRITERIA = 8 };
+
+/* One criterion. A row of width 9 is a 3 x 3 matrix, other rows are lists of `width` values. The
+ * reduction goes over the dimension `dim` of a row: -1 the last one, -2 the one before it (matrices
+ * only), 0 all of them; of what is left the largest value counts, and for a field of atoms the
+ * largest of the system's atoms (fixed components of forces count as 0). The level of the field
+ * decides, never a size. Met if that value <= threshold; NaN is not. */
+typedef struct ath_criterion {
+    ath_field_id field; /* energy_change, forces, stress, ... or a user field: system or atom level,
+                           F64, F32, I64 or I32 */
+    ath_reduce reduce;
+    int32_t dim;
+    double threshold; /* in the field's unit */
+    /* Instead of all this: sets met[index] for the systems with mask[index] != 0. Called on the
+     * host between the steps, which costs a look at the batch. NULL: not used. */
+    ath_status (*custom)(void *user, const ath_batch *batch, const uint8_t *mask, uint8_t *met);
+    void *user;
+} ath_criterion;
+
+/* When a system has converged: all criteria are met. Assessed after each step that a system has
+ * made in the stage (every frequency-th of them). NULL in a config: not assessed. */
 typedef struct ath_convergence {
     size_t size; /* sizeof(struct ath_convergence) */
-    double
-        fmax; /* eV/angstrom: max |F| over atoms <= fmax, fixed components not counted; 0: 0.05 */
+    double fmax; /* eV/angstrom, > 0: max |F| over atoms <= fmax as a first criterion. 0 without
+                    criteria: 0.05, and max |stress| <= 0.1 GPa if the integrator moves the cell */
+    const ath_criterion *criteria; /* [n_criteria] */
+    int32_t n_criteria;            /* with fmax at most ATH_MAX_CRITERIA */
+    int64_t frequency;             /* in steps of the system in its stage; 0: 1 */
+    /* migrates: a converged system of status `source` gets `target`; others keep theirs. Else a
+     * plain dynamics gives it exit_status, and a fused one the next part's. */
+    bool migrates;
+    int32_t source, target;
 } ath_convergence;
+
+/* Criteria from text: "fmax=0.05" (eV/angstrom), "max_stress=0.1" (GPa), "energy_change=1e-6" (eV),
+ * "FIELD:REDUCE=threshold" with REDUCE one of min, max, norm, mean, sum, maxabs (in the field's
+ * unit); several joined by commas. *n is how many. ATH_E_OPTION with what is wrong. */
+ATH_API ath_status ath_criteria_parse(ath_context *ctx, const char *text,
+                                      ath_criterion out[ATH_MAX_CRITERIA], int32_t *n);
+/* Evaluates on the host, for every system of the batch: met[index]; values (NULL or
+ * [n_systems][ATH_MAX_CRITERIA]) of the criteria, in order, NaN behind the last. ATH_E_NOT_FOUND
+ * for a field that the batch does not have, naming those it has. S */
+ATH_API ath_status ath_convergence_evaluate(ath_context *ctx, const ath_convergence *convergence,
+                                            const ath_batch *batch, uint8_t *met, double *values);
+
+/* ---- configuration ---- */
 
 /* What happens to velocities when a system enters a stage. */
 typedef enum ath_velocities {
@@ -45,13 +100,25 @@ typedef enum ath_velocities {
     ATH_VELOCITIES_MISSING  /* THERMAL for a system whose velocities are all zero, else KEEP */
 } ath_velocities;
 
+/* How a pipeline's ranks hand systems on. */
+typedef enum ath_comm_mode {
+    ATH_COMM_ASYNC_RECV,
+    ATH_COMM_SYNC,
+    ATH_COMM_FULLY_ASYNC
+} ath_comm_mode;
+
+/* What a hand-off between ranks can hold. */
+typedef struct ath_buffer_config {
+    int64_t n_systems, n_atoms, n_edges; /* >= 0 */
+} ath_buffer_config;
+
 typedef struct ath_dynamics_config {
     size_t size;                /* sizeof(struct ath_dynamics_config) */
     const char *name;           /* of the stage, in outputs; copied; NULL: the integrator's */
     ath_model *model;           /* borrowed; required */
     ath_integrator *integrator; /* borrowed; NULL: both half steps do nothing */
-    const ath_convergence *convergence; /* copied; NULL: not assessed */
-    const ath_hook *hooks;              /* [n_hooks], copied */
+    const ath_convergence *convergence_hook; /* copied; NULL: not assessed */
+    const ath_hook *hooks;                   /* [n_hooks], copied */
     int32_t n_hooks;
     int64_t n_steps;     /* ATH_UNSET: none. Plain: default of run. Fused part: steps per system */
     int32_t exit_status; /* 0 means 1 */
@@ -61,72 +128,139 @@ typedef struct ath_dynamics_config {
     double temperature;   /* K, for the entry action */
     double skin;          /* angstrom; < 0: 0.5. Never changes a result */
     double max_force;     /* eV/angstrom, > 0: a larger |F| quarantines (max_force); 0: no limit */
-    bool assess_on_entry; /* a system that meets the criterion when it enters makes no step */
+    bool assess_on_entry; /* a system that meets the criteria when it enters makes no step */
     bool stop_at_limit;   /* fused part: at its step limit without convergence a system leaves for
                              good   instead of going on to the next part */
-    bool rebuild_always;  /* rebuild every neighbour list at every step (tests) */
-    bool timing;          /* measure the time of each phase */
-    bool one_by_one;      /* give the model one system at a time: for models whose results depend on
-                             the others in a call (not ath_model_batch_invariant) */
-    int32_t tile_bytes;   /* size of a tile; 0: 1 MiB. Never changes a result */
+
+    /* In-flight batching: where systems come from and go to, all borrowed. */
+    ath_sampler *sampler;   /* its presence is in-flight mode */
+    ath_sink *const *sinks; /* [n_sinks], copied; in order of priority: a finished system goes to
+                               the first that has room. None: finished systems stay in the batch,
+                               and with a sampler are counted and dropped */
+    int32_t n_sinks;
+    ath_batch
+        *active_batch;      /* what run works on if it is given none; NULL: made from the sampler */
+    int32_t max_batch_size; /* systems in the batch at once; 0: 100 */
+    int32_t refill_frequency; /* steps between refills; 0: 1 */
+    ath_device *device;       /* of batches that are made here; NULL: needed only then */
+    /* A structure that cannot be taken: refused by the sampler, too large, or unknown to the model.
+     * May be NULL. A negative status stops the run. */
+    ath_status (*rejected)(void *user, const char *file, int64_t frame, ath_reason reason,
+                           const char *message);
+    /* Called between refills; may be NULL. A negative status stops the run. */
+    ath_status (*progress)(void *user, const ath_dynamics *dynamics);
+    void *user; /* of these two */
+
+    /* Ranks: kept and checked; who is wired to whom is set by ath_pipe. */
+    int32_t prior_rank, next_rank; /* ATH_RANK_UNSET, ATH_RANK_NONE, or a rank */
+    ath_comm_mode comm_mode;
+    const ath_buffer_config *buffer_config; /* copied; required with a real rank */
+
+    bool debug_mode;     /* logs every step at level debug */
+    bool rebuild_always; /* rebuild every neighbour list at every step (tests) */
+    bool timing;         /* measure the time of each phase */
+    bool one_by_one;     /* give the model one system at a time: for models whose results depend on
+                            the others in a call (not ath_model_batch_invariant) */
+    int32_t tile_bytes;  /* size of a tile; 0: 1 MiB. Never changes a result */
 } ath_dynamics_config;
 
 /* All defaults, model NULL: set what you need and create. */
 ATH_API ath_dynamics_config ath_dynamics_defaults(void);
 
-/* ATH_E_ARGUMENT without a model; names what is wrong in the message. */
+/* ATH_E_ARGUMENT without a model, for a field that the integrator needs and the model does not
+ * compute (named with both), and as said; names what is wrong in the message. */
 ATH_API ath_status ath_dynamics_create(ath_context *ctx, const ath_dynamics_config *config,
                                        ath_dynamics **out);
 ATH_API void ath_dynamics_destroy(ath_dynamics **dynamics);
 
 /* Several dynamics on one batch, one evaluation of the model per step: a system with status i is
- * moved by parts[i]. It goes on to part i + 1 when it meets the criterion of part i or has made the
- * n_steps of part i, and is finished after the last. Steps are counted per system. The parts'
- * configurations are copied; they are not changed and may be destroyed. All must share one model
- * (the same object). The engine's own settings (threads, skin, timing) are those of parts[0]. */
+ * moved by parts[i]. It goes on to part i + 1 when it meets the criteria of part i or has made the
+ * n_steps of part i, and is finished after the last, with status n_parts. One that leaves for good
+ * from an earlier part i (its reason says why) has status n_parts + i + 1. Steps are counted per
+ * system, and only those that the part has made. A part without criteria and without n_steps keeps
+ * its systems, so it must be the last one (ATH_E_ARGUMENT), unless some hook of it or its
+ * convergence migrates.
+ * A part may be fused itself: its parts are taken. Configurations and hooks are copied; the parts
+ * are not changed and may be destroyed. All must share one model (the same object). The engine's
+ * own settings (threads, skin, timing, sampler, sinks, device, ranks) are those of parts[0]. */
 ATH_API ath_status ath_fuse(ath_context *ctx, ath_dynamics *const *parts, int32_t n,
                             ath_dynamics **out);
 
-/* Registers a further hook, with part 0. */
+/* Registers a further hook; of a fused dynamics: with the fused dynamics itself. Not during a run.
+ */
 ATH_API ath_status ath_dynamics_register_hook(ath_dynamics *dynamics, const ath_hook *hook);
+/* A user field of systems that every system of this engine carries, newcomers included. init (may
+ * be NULL: the field's default) fills the row of a system that comes without. */
+ATH_API ath_status ath_dynamics_register_bookkeeping_key(
+    ath_dynamics *dynamics, ath_field_id field,
+    void (*init)(void *user, const ath_system *system, void *row), void *user);
 
-/* Makes n_steps steps (ATH_UNSET: those of the config; of a fused dynamics: until all have
- * finished; neither: ATH_E_ARGUMENT). 0 is no step. Stops early when no system is active. On return
- * energies, forces and stresses of all systems belong to their positions. step_count is not reset.
- * Synchronises. Per step nothing is allocated and nothing waits. */
+/* ---- running ---- */
+
+/* Team of threads, stream, hooks opened; and back. run, step and the like open what is not open for
+ * their own duration. ATH_E_STATE if it is open already. close is safe at any time. */
+ATH_API ath_status ath_dynamics_open(ath_dynamics *dynamics);
+ATH_API void ath_dynamics_close(ath_dynamics *dynamics);
+
+/* Makes n_steps steps (ATH_UNSET: those of the config; of a fused dynamics or with a sampler: until
+ * all have finished; neither: ATH_E_ARGUMENT). 0 is no step. Stops early when no system is active.
+ * On return energies, forces and stresses of all systems belong to their positions. step_count is
+ * not reset. Synchronises. Per step nothing is allocated and nothing waits.
+ *
+ * batch NULL: the active batch of the configuration or of an earlier run, else one that is made
+ * from the sampler (ATH_E_ARGUMENT if there is none). With a sampler systems that have finished are
+ * given to the sinks every refill_frequency steps and leave once that is acknowledged, newcomers
+ * take their places, and the run ends when and only when nothing is queued and nothing is active; a
+ * batch that was made here is then gone. ATH_AGAIN: nothing can go on until a sink has room; call
+ * again. ATH_E_INTERNAL if systems do not add up (in = queued + active + finished + rejected). */
 ATH_API ath_status ath_dynamics_run(ath_dynamics *dynamics, ath_batch *batch, int64_t n_steps);
-/* One step; *n_converged (may be NULL) is how many systems newly met their criterion. */
+/* One step; *n_converged (may be NULL) is how many systems newly met their criteria. Which ones
+ * they are, the field `converged` says. */
 ATH_API ath_status ath_dynamics_step(ath_dynamics *dynamics, ath_batch *batch,
                                      int32_t *n_converged);
-/* Evaluates the model for every system of the batch; nothing moves, no hook runs. */
+/* Evaluates the model for every system of the batch; nothing moves. */
 ATH_API ath_status ath_dynamics_compute(ath_dynamics *dynamics, ath_batch *batch);
+/* The halves of a step of all active systems, without evaluation, hooks, counting or assessment.
+ * pre_update first makes newcomers ready (entry action, forces). pre_update, compute, post_update
+ * are a step. */
+ATH_API ath_status ath_dynamics_pre_update(ath_dynamics *dynamics, ath_batch *batch);
+ATH_API ath_status ath_dynamics_post_update(ath_dynamics *dynamics, ath_batch *batch);
+/* pre_update, then post_update, of the active systems with mask[index] != 0 alone. */
+ATH_API ath_status ath_dynamics_masked_update(ath_dynamics *dynamics, ath_batch *batch,
+                                              const uint8_t *mask);
+/* Gives finished systems to the sinks, removes those that were acknowledged and lets newcomers in,
+ * behind the remaining ones. Integrator state, status and all other fields of the remaining are
+ * untouched. ATH_END: nothing is left and nothing comes (done is then true). ATH_E_STATE without a
+ * sampler. */
+ATH_API ath_status ath_dynamics_refill_check(ath_dynamics *dynamics, ath_batch *batch);
+/* For hooks: takes a system out for good with this reason, at the end of the step. */
+ATH_API ath_status ath_dynamics_quarantine(ath_dynamics *dynamics, ath_batch *batch, int32_t index,
+                                           ath_reason reason);
 
-/* In-flight batching: keeps the batch full from a sampler until nothing is queued and nothing is
- * active. Whenever systems have finished, each is given to `done` and, once that has returned
- * ATH_OK, removed; then newcomers take the free places. ATH_AGAIN from `done` leaves the system
- * where it is, to be offered again. A structure that the sampler refuses or that can never fit is
- * given to `rejected`. */
-typedef struct ath_drain {
-    size_t size; /* sizeof(struct ath_drain) */
-    void *user;
-    /* The system is lent for the call. */
-    ath_status (*done)(void *user, const ath_system *system);
-    ath_status (*rejected)(void *user, const char *file, int64_t frame, ath_reason reason,
-                           const char *message);
-    /* Called between steps, now and then; may be NULL. A negative status stops the run. */
-    ath_status (*progress)(void *user, const ath_dynamics *dynamics);
-    int32_t max_systems; /* in the batch at once, >= 1 */
-    int64_t max_atoms;   /* in the batch at once; 0: no limit */
-    int32_t frequency;   /* steps between refills; 0: 4 */
-} ath_drain;
-ATH_API ath_status ath_dynamics_run_sampler(ath_dynamics *dynamics, ath_device *device,
-                                            ath_sampler *sampler, const ath_drain *drain);
+/* ---- checkpoints ---- */
 
-/* Getters. */
+/* Everything that the future of the run depends on: the systems of the batch with their integrator
+ * state, step counts, position of the sampler, state of hooks, totals; written beside `path` and
+ * renamed, synced. batch NULL: the active one. S */
+ATH_API ath_status ath_dynamics_save(ath_dynamics *dynamics, ath_batch *batch, const char *path);
+/* Into a dynamics made from the same configuration, with a fresh sampler over the same input, that
+ * has made no step: *batch (may be NULL: it becomes the active batch) is what was saved, on
+ * `device`. A run then goes on with the same bits. ATH_E_STATE if model, integrators, stages or
+ * hooks are not those of the file, naming the difference. */
+ATH_API ath_status ath_dynamics_load(ath_dynamics *dynamics, ath_device *device, const char *path,
+                                     ath_batch **batch);
+
+/* ---- getters ---- */
+
 ATH_API ath_model *ath_dynamics_model(const ath_dynamics *dynamics);
+ATH_API bool ath_dynamics_model_is_conservative(const ath_dynamics *dynamics);
 ATH_API int64_t ath_dynamics_step_count(const ath_dynamics *dynamics);
 ATH_API int64_t ath_dynamics_n_steps(const ath_dynamics *dynamics);
 ATH_API int32_t ath_dynamics_exit_status(const ath_dynamics *dynamics);
+/* Of a part (0 of a plain dynamics); NULL: not assessed. Complete: with the criteria that defaults
+ * stand for. Valid as long as the dynamics. */
+ATH_API const ath_convergence *ath_dynamics_convergence_hook(const ath_dynamics *dynamics,
+                                                             int32_t part);
 ATH_API int32_t ath_dynamics_n_parts(const ath_dynamics *dynamics);
 ATH_API const char *ath_dynamics_part_name(const ath_dynamics *dynamics, int32_t part);
 ATH_API int32_t ath_dynamics_n_threads(const ath_dynamics *dynamics);
@@ -134,6 +268,32 @@ ATH_API int32_t ath_dynamics_n_threads(const ath_dynamics *dynamics);
  * many. */
 ATH_API ath_status ath_dynamics_hooks(const ath_dynamics *dynamics, ath_stage stage,
                                       const ath_hook **hooks, int32_t max, int32_t *n);
+/* Fields that the integrators need from the model, and that they write: unions over the parts, up
+ * to max; *n is how many. */
+ATH_API ath_status ath_dynamics_needs_keys(const ath_dynamics *dynamics, ath_field_id *fields,
+                                           int32_t max, int32_t *n);
+ATH_API ath_status ath_dynamics_provides_keys(const ath_dynamics *dynamics, ath_field_id *fields,
+                                              int32_t max, int32_t *n);
+/* NULL if there is none. Owned by the dynamics if it was made there. */
+ATH_API ath_batch *ath_dynamics_active_batch(const ath_dynamics *dynamics);
+ATH_API int32_t ath_dynamics_active_batch_size(const ath_dynamics *dynamics);
+ATH_API bool ath_dynamics_active_batch_has_room(const ath_dynamics *dynamics);
+ATH_API int32_t ath_dynamics_room_in_active_batch(const ath_dynamics *dynamics);
+ATH_API int32_t ath_dynamics_max_batch_size(const ath_dynamics *dynamics);
+ATH_API bool ath_dynamics_inflight_mode(const ath_dynamics *dynamics);
+ATH_API bool ath_dynamics_done(const ath_dynamics *dynamics); /* the sampler is drained, and all
+                                                                 that came from it has left */
+ATH_API ath_device *ath_dynamics_device(const ath_dynamics *dynamics); /* NULL until known */
+/* The device's own handle of the stream between open and close (CUDA: a cudaStream_t), else NULL.
+ */
+ATH_API void *ath_dynamics_stream(const ath_dynamics *dynamics);
+ATH_API int32_t ath_dynamics_global_rank(const ath_dynamics *dynamics);
+ATH_API int32_t ath_dynamics_local_rank(const ath_dynamics *dynamics);
+ATH_API int32_t ath_dynamics_prior_rank(const ath_dynamics *dynamics);
+ATH_API int32_t ath_dynamics_next_rank(const ath_dynamics *dynamics);
+ATH_API bool ath_dynamics_has_neighbor(const ath_dynamics *dynamics);
+ATH_API bool ath_dynamics_is_first_stage(const ath_dynamics *dynamics); /* prior rank is NONE */
+ATH_API bool ath_dynamics_is_final_stage(const ath_dynamics *dynamics); /* next rank is NONE */
 
 /* What has been done since creation. Times are seconds of wall clock, summed over threads. */
 typedef struct ath_dynamics_stats {
@@ -148,6 +308,10 @@ typedef struct ath_dynamics_stats {
     double seconds_pre, seconds_neighbors, seconds_compute, seconds_post,
         seconds_assess; /* timing */
     double seconds_run; /* inside run, of the caller */
+    /* in-flight: systems let in, handed over, rejected */
+    int64_t n_in, n_finished, n_rejected;
+    /* while the sampler had more: steps that systems made, and that a full batch would have made */
+    int64_t busy_system_steps, full_system_steps;
 } ath_dynamics_stats;
 ATH_API ath_status ath_dynamics_get_stats(const ath_dynamics *dynamics, ath_dynamics_stats *out);
 

@@ -85,9 +85,11 @@ typedef struct ath_callback_config {
     double cutoff;    /* angstrom: a neighbour list is kept; 0: none */
     bool whole_batch; /* one call for all systems; else calls for parts of them come from several
                          threads at once */
-    bool batch_invariant; /* a system's results do not depend on the others in the call: what the
-                             library promises of trajectories is promised of such models only */
-    void *user;           /* given to the functions below */
+    bool batch_invariant;  /* a system's results do not depend on the others in the call: what the
+                              library promises of trajectories is promised of such models only */
+    bool no_stress;        /* does not write stress: integrators that need it refuse the model */
+    bool not_conservative; /* forces are not the gradient of the energy */
+    void *user;            /* given to the functions below */
     /* Computes the listed systems; one may be computed again for the same positions. A negative
      * status ends the run with it, and the next run first completes the step that was cut off. A
      * system whose forces are not finite is quarantined, and no other suffers. */

@@ -183,6 +183,11 @@ static int32_t team_processors(void)
     return n < 1 ? 1 : n < 4096 ? (int32_t)n : 4096;
 }
 
+int32_t ath__team_count(int32_t n_members)
+{
+    return n_members > 0 ? n_members : team_processors();
+}
+
 static ath_status team_start_threads(ath__team *team)
 {
     sigset_t all, old;

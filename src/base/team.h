@@ -10,7 +10,10 @@
 
 typedef struct ath__team ath__team;
 
-/* n_members >= 1; 0 means the number of processors that this process may use. */
+/* How many members a team of n would have: 0 means the number of processors that this process may
+ * use. */
+int32_t ath__team_count(int32_t n_members);
+/* n_members as in ath__team_count. */
 ath_status ath__team_create(ath_context *ctx, int32_t n_members, ath__team **out);
 void ath__team_destroy(ath__team **team);
 int32_t ath__team_size(const ath__team *team);

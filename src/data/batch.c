@@ -418,6 +418,11 @@ ath_status ath__batch_state(ath_batch *batch, int32_t n_system_state, int32_t n_
 
 /* ---- getters ---- */
 
+const void *ath__batch_field(const ath_batch *batch, ath_field_id field)
+{
+    return field >= 0 && field < ATH_MAX_FIELDS && batch->has[field] ? batch->fields[field] : NULL;
+}
+
 void ath__batch_view(const ath_batch *batch, ath__view *out)
 {
     void *const *f = batch->fields, *const *own = batch->own;
@@ -437,6 +442,9 @@ void ath__batch_view(const ath_batch *batch, ath__view *out)
         .target = own[ATH__OWN_TARGET],
         .fmax = f[ATH_FIELD_FMAX],
         .dof = f[ATH_FIELD_DOF],
+        .energy_change = f[ATH_FIELD_ENERGY_CHANGE],
+        .energy_before = f[ATH_FIELD_ENERGY_BEFORE],
+        .criteria = f[ATH_FIELD_CRITERIA],
         .flags = own[ATH__OWN_FLAGS],
         .positions = f[ATH_FIELD_POSITIONS],
         .velocities = f[ATH_FIELD_VELOCITIES],

@@ -9,6 +9,8 @@
 
 /* Addresses of the present epoch. system_state and atom_state are NULL until asked for. */
 void ath__batch_view(const ath_batch *batch, ath__view *out);
+/* Device address of the first row of a field; NULL if the batch does not have it. */
+const void *ath__batch_field(const ath_batch *batch, ath_field_id field);
 /* Rows of integrator state: n 8-byte cells per slot and per atom row. Grows with the batch, is
  * copied by compact, append, select and packets. Calling again with other sizes reallocates, zeroes
  * and bumps the epoch; a failure changes nothing. */

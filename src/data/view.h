@@ -15,7 +15,10 @@ enum {
     ATH__SLOT_FRESH = 4,     /* forces have never been computed: prime before the first half step */
     ATH__SLOT_HAS_FIXED = 8, /* some component of some atom does not move */
     ATH__SLOT_ENTER = 16,    /* is new to its stage: entry action and integrator state are due */
-    ATH__SLOT_RESUME = 32    /* was stalled inside a step: goes on with its neighbour list */
+    ATH__SLOT_RESUME = 32,   /* was stalled inside a step: goes on with its neighbour list */
+    ATH__SLOT_ADMITTED = 64, /* the dynamics that owns the batch has welcomed it */
+    ATH__SLOT_MET = 128,     /* met its criteria in the last step that it made */
+    ATH__SLOT_CHOSEN = 256   /* taken part in what the host asked for by hand */
 };
 
 typedef struct ath__view {
@@ -35,6 +38,9 @@ typedef struct ath__view {
     int64_t *target; /* age at which the present run leaves the system alone */
     double *fmax;
     double *dof;
+    double *energy_change;
+    double *energy_before;
+    double *criteria; /* [][8] */
     int32_t *flags;
     /* per atom, [max_atoms] rows; a system's rows are first .. first + n_atoms */
     double *positions; /* [][3] */

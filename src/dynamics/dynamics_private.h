@@ -9,6 +9,7 @@
 #include "base/team.h"
 #include "data/batch_private.h"
 #include "dynamics/stage.h"
+#include "flow/sampler_private.h"
 #include "integrators/integrator.h"
 #include "models/model.h"
 #include "neighbors/neighbors.h"
@@ -16,14 +17,47 @@
 /* One stage of a system's life. A plain dynamics has one, a fused one several. */
 typedef struct ath__part {
     char *name;
-    ath_integrator *integrator; /* borrowed, may be NULL */
-    ath_convergence convergence;
+    ath_integrator *integrator;               /* borrowed, may be NULL */
+    ath_convergence convergence;              /* complete; criteria are these: */
+    ath_criterion criteria[ATH_MAX_CRITERIA]; /* [convergence.n_criteria] */
     bool assessed;
-    ath_hook *hooks; /* [n_hooks] */
-    int32_t n_hooks;
-    int64_t step_count;
     ath_dynamics_config config; /* as given; pointers in it are not used after creation */
 } ath__part;
+
+/* A registered hook. */
+typedef struct ath__entry {
+    ath_hook hook;
+    int32_t part;    /* -1: of the fused dynamics itself */
+    unsigned stages; /* bit s: fires at stage s */
+} ath__entry;
+
+/* All hooks, and for each stage the numbers of those that fire there, in the order of calling. */
+typedef struct ath__hooks {
+    ath__entry *entries; /* [max], the first n in order of registration */
+    int32_t n, max;
+    int32_t *order; /* [ATH_N_STAGES][max] */
+    int32_t n_order[ATH_N_STAGES];
+    bool evaluation; /* some hook is part of the evaluation of forces */
+    int32_t n_opened;
+} ath__hooks;
+
+/* What the host has seen of the systems: arrays by slot, read where the host can, else copied. And
+ * what a call of hooks is about, by public order. */
+typedef struct ath__books {
+    const int32_t *status, *reason, *flags;
+    const int64_t *stage_steps, *age;
+    void *copies; /* the arrays' own memory, where the host cannot read the device */
+    size_t n_copies;
+    int32_t *part; /* part that moves the system in this step, or -1 */
+    uint8_t *mask, *met;
+    int32_t n; /* systems that part and mask have room for */
+} ath__books;
+
+typedef struct ath__key {
+    ath_field_id field;
+    void (*init)(void *user, const ath_system *system, void *row);
+    void *user;
+} ath__key;
 
 /* The phases of a step, and the five places between them where hooks can be due. */
 enum ath__phase {
@@ -77,9 +111,26 @@ typedef struct ath__plan {
     uint64_t generation; /* changes with every address and number that a launch may hold */
     int32_t max_atoms;   /* largest system, and largest that one member computes */
     int32_t max_alone;
-    int32_t n_together;  /* tiles that are computed together */
-    int64_t atoms_alone; /* atoms in the others */
+    int32_t n_together;                    /* tiles that are computed together */
+    int64_t atoms_alone;                   /* atoms in the others */
+    const void *sources[ATH__MAX_SOURCES]; /* device addresses of the fields of criteria */
+    ath__books books;
 } ath__plan;
+
+/* In-flight batching. */
+typedef struct ath__inflight {
+    ath_sampler *sampler;
+    ath_sink **sinks; /* [n_sinks] */
+    int32_t n_sinks;
+    ath_batch *batch; /* active batch; own: made here */
+    bool own, done;
+    bool ended;            /* the sampler has no more */
+    bool left;             /* a system has left since the last refill */
+    bool waiting;          /* a system that has finished was not taken and is to be offered again */
+    int64_t n_dropped;     /* handed out by the sampler, and rejected here */
+    uint8_t *mask, *taken; /* [max_mask] */
+    int32_t max_mask;
+} ath__inflight;
 
 struct ath_dynamics {
     ath_context *ctx;
@@ -91,11 +142,31 @@ struct ath_dynamics {
     int32_t exit_status;
     int64_t step_count, n_steps;
     double skin;
-    bool rebuild_always, timing, one_by_one;
-    int32_t tile_bytes, n_threads;
-    ath__team *team;
+    bool rebuild_always, timing, one_by_one, debug_mode;
+    bool budgeted; /* n_steps of a part are steps per system: fused, or a stage of a pipeline */
+    int32_t tile_bytes;
+    int32_t max_batch_size, refill_frequency;
+    ath__team *team; /* NULL until first opened */
+    bool is_open;
     ath__member *members; /* [n_members] */
     int32_t n_members;
+    unsigned want;                          /* ATH__WANT_... of every step */
+    ath_field_id sources[ATH__MAX_SOURCES]; /* fields that criteria look at */
+    int32_t n_sources;
+    ath__hooks hooks;
+    ath__key *keys; /* [n_keys] */
+    int32_t n_keys;
+    ath__inflight inflight;
+    ath_device *device;
+    ath__stream stream; /* between open and close, once the device is known */
+    bool has_stream, has_buffer;
+    ath_buffer_config buffer;
+    int32_t prior_rank, next_rank;
+    ath_comm_mode comm_mode;
+    ath_status (*rejected)(void *user, const char *file, int64_t frame, ath_reason reason,
+                           const char *message);
+    ath_status (*progress)(void *user, const ath_dynamics *dynamics);
+    void *user;
     ath__plan plan;
     ath_dynamics_stats stats;
 };
@@ -105,6 +176,8 @@ void ath__dynamics_cells(const ath_dynamics *dyn, int32_t *n_system, int32_t *n_
 /* Makes the plan fit, and on first sight of a batch makes every system new to its stage. */
 ath_status ath__dynamics_take(ath_dynamics *dyn, ath_batch *batch);
 double ath__dynamics_clock(void); /* seconds */
+/* Starts the team if it does not run yet. */
+ath_status ath__team_ready(ath_dynamics *dyn);
 /* Adds what a member has counted to the statistics. */
 void ath__dynamics_count(ath_dynamics *dyn, const ath__member *member);
 
@@ -119,23 +192,87 @@ ath_status ath__plan_length(ath_dynamics *dyn, int32_t list, int64_t *out);
 /* How many systems are on one of the lists besides those of the parts; synchronises. */
 ath_status ath__plan_due(ath_dynamics *dyn, int64_t *out);
 
-/* loop.c */
-ath_status ath__loop_adopt(ath_dynamics *dyn, ath_batch *batch);
-/* Makes up to n_steps steps; *n_active is how many systems are still active. */
+/* loop.c: makes up to n_steps steps; *n_active is how many systems are still active. */
 ath_status ath__loop_steps(ath_dynamics *dyn, ath_batch *batch, int64_t n_steps, int64_t *n_active,
                            int64_t *n_converged);
-/* Energies, forces and stresses of the systems that this mode selects (stale, left or all). */
-ath_status ath__loop_refresh(ath_dynamics *dyn, ath_batch *batch, enum ath__schedule_mode which);
+
+/* evaluate.c: energies, forces and stresses of the systems that this mode selects (stale, left or
+ * all). */
+ath_status ath__evaluate_left_over(ath_dynamics *dyn, ath_batch *batch,
+                                   enum ath__schedule_mode which);
 
 /* hooks.c */
-bool ath__hooks_due(const ath_dynamics *dyn, ath_stage from, ath_stage to, int64_t ahead);
-/* Steps from now until a hook is due, at most `max`. */
-int64_t ath__hooks_span(const ath_dynamics *dyn, int64_t max);
-bool ath__hooks_read_energy(const ath_dynamics *dyn);
-ath_status ath__hooks_call(ath_dynamics *dyn, ath_batch *batch, ath_stage stage,
-                           int32_t n_converged);
-ath_status ath__hooks_open(ath_dynamics *dyn, int32_t *n_opened);
-void ath__hooks_close(ath_dynamics *dyn, int32_t n_opened);
-ath_status ath__hooks_add(ath_dynamics *dyn, ath__part *part, const ath_hook *hook);
+ath_status ath__hooks_add(ath_dynamics *dyn, int32_t part, const ath_hook *hook);
+void ath__hooks_free(ath_dynamics *dyn);
+ath_status ath__hooks_open(ath_dynamics *dyn);
+void ath__hooks_close(ath_dynamics *dyn);
+/* Steps from now until a hook is due, at most `max`. Looks at the books if hooks count own steps.
+ */
+ath_status ath__hooks_span(ath_dynamics *dyn, const ath_batch *batch, int64_t max, int64_t *span);
+/* Whether a hook with this access (all bits; 0: any hook) may be called between the two stages in
+ * this step. */
+bool ath__hooks_due(const ath_dynamics *dyn, ath_stage from, ath_stage to, unsigned access);
+/* Calls the hooks of a stage, each about the systems of books.part that are its own. After a
+ * failure
+ * (`before`, or of one of them) only those that are part of the evaluation of forces: the step is
+ * finished. */
+ath_status ath__hooks_call(ath_dynamics *dyn, ath_batch *batch, ath_stage stage, ath_status before);
+/* Calls those that are part of the evaluation of forces, about the systems with which[index] != 0.
+ */
+ath_status ath__hooks_evaluate(ath_dynamics *dyn, ath_batch *batch, ath_stage stage,
+                               const uint8_t *which);
+/* Calls `admit` for systems that are new to this dynamics, and gives them what is registered. */
+ath_status ath__hooks_admit(ath_dynamics *dyn, ath_batch *batch);
+
+/* books.c */
+ath_status ath__books_fit(ath_dynamics *dyn, const ath_batch *batch);
+void ath__books_free(ath_dynamics *dyn);
+/* Brings the arrays up to date; waits for the device. */
+ath_status ath__books_look(ath_dynamics *dyn, const ath_batch *batch);
+/* Looks, and notes which part moves which system in the step that begins. */
+ath_status ath__books_note(ath_dynamics *dyn, const ath_batch *batch);
+/* The same for those only that are about to enter a stage. */
+ath_status ath__books_note_entering(ath_dynamics *dyn, const ath_batch *batch);
+/* For each system with choose[index] != 0: flags = (flags & ~clear) | set. */
+ath_status ath__books_flag(ath_dynamics *dyn, ath_batch *batch, const uint8_t *choose,
+                           int32_t clear, int32_t set);
+/* mask[index] = whether all of `flags` are set, and whether the system is somebody's (part >= 0) or
+ * not, if `live` is 1 or 0 (-1: either). Returns how many. Looks first. */
+ath_status ath__books_mask(ath_dynamics *dyn, const ath_batch *batch, int32_t flags, int32_t live,
+                           uint8_t *mask, int32_t *n);
+
+/* convergence.c */
+/* Completes the criteria of a part. */
+ath_status ath__convergence_set(ath_dynamics *dyn, ath__part *part, const ath_convergence *from);
+/* The fields that all parts look at, and what they want of the model. */
+ath_status ath__convergence_sources(ath_dynamics *dyn);
+/* Addresses of these fields; ATH_E_NOT_FOUND, naming those that there are, if the batch lacks one.
+ */
+ath_status ath__convergence_look(const ath_dynamics *dyn, const ath_batch *batch,
+                                 const void *rows[ATH__MAX_SOURCES]);
+void ath__convergence_rules(const ath_dynamics *dyn, const ath__part *part,
+                            ath__stage_params *params);
+/* Evaluates criteria of the host's for the systems where they are due in this step. */
+ath_status ath__convergence_custom(ath_dynamics *dyn, ath_batch *batch);
+/* Steps from now until such a criterion is due, at most `max`. */
+int64_t ath__convergence_span(const ath_dynamics *dyn, const ath_batch *batch, int64_t max);
+bool ath__convergence_by_host(const ath__part *part);
+
+/* diagnose.c: looks closer at systems that have failed, and gives the reason that fits best. */
+ath_status ath__diagnose(ath_dynamics *dyn, ath_batch *batch);
+
+/* refill.c: steps with a sampler, on this batch or (NULL) on one made here. */
+ath_status ath__refill_run(ath_dynamics *dyn, ath_batch *batch, int64_t n_steps);
+void ath__refill_free(ath_dynamics *dyn);
+/* Takes systems from the sampler while there is room. */
+ath_status ath__refill_fill(ath_dynamics *dyn, ath_batch *batch, bool initial);
+/* inflight.mask: which systems have stopped, with energies and the best reason; *n: how many. */
+ath_status ath__refill_finished(ath_dynamics *dyn, ath_batch *batch, int32_t *n);
+/* Gives the masked systems of a batch of `dyn` to the sinks of `giver`; adds those that are
+ * acknowledged to dyn's inflight.taken, also if there is a failure, and counts them. */
+ath_status ath__refill_give(ath_dynamics *giver, ath_dynamics *dyn, const ath_batch *batch,
+                            const uint8_t *mask, int32_t *n_taken);
+/* Fills the row of a bookkeeping key for the index-th system. */
+ath_status ath__refill_key(const ath__key *key, ath_batch *batch, int32_t index);
 
 #endif

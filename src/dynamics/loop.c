@@ -47,37 +47,12 @@ static ath_status loop_tile_span(ath__job *job, ath__member *member, const ath__
     }
 }
 
-/* Begins a step: lists, entry actions, first forces. */
-static ath_status loop_tile_prepare(ath__job *job, ath__member *member, const ath__tile *tile)
-{
-    ATH__TRY(ath__phase_books(job, member, tile, ATH_K_SCHEDULE, -1, job->schedule));
-    return ath__phase_admit(job, member, tile, true);
-}
-
-static ath_status loop_tile_segment(ath__job *job, ath__member *member, const ath__tile *tile)
-{
-    if (job->schedule != ATH__SCHEDULE_CHANGED) {
-        ATH__TRY(ath__phase_books(job, member, tile, ATH_K_SCHEDULE, -1, job->schedule));
-    }
-    if (job->from == ATH__PHASE_PRE && job->dyn->plan.device->immediate) {
-        ath__phase_tally(job, member, tile);
-    }
-    return ath__phases(job, member, tile, job->from, job->to);
-}
-
-static ath__job loop_begin(ath_dynamics *dyn, const ath_batch *batch)
-{
-    ath__job job = {.dyn = dyn, .steps = 0, .want = ATH__WANT_FORCES};
-    ath__batch_view(batch, &job.view);
-    return job;
-}
-
 /* A span without hooks, and what its stalled systems have to make up for. *made is how many steps
  * some system made, at most `steps`. */
 static ath_status loop_span(ath_dynamics *dyn, ath_batch *batch, enum ath__schedule_mode begin,
                             int64_t steps, int64_t *made)
 {
-    ath__job job = loop_begin(dyn, batch);
+    ath__job job = ath__job_begin(dyn, batch);
     int64_t n_stalled = 0, n_left = 0;
     job.steps = steps;
     job.schedule = (int32_t)begin;
@@ -97,150 +72,162 @@ static ath_status loop_span(ath_dynamics *dyn, ath_batch *batch, enum ath__sched
     return ATH_OK;
 }
 
-/* The counter of stalled systems is kept by assess; inside a step the host looks at the flags. */
-static ath_status loop_settle(ath__job *job, ath_batch *batch)
+/* Calls the hooks of two neighbouring stages; after a failure in this step only what is needed. */
+static ath_status loop_hooks(ath_dynamics *dyn, ath_batch *batch, ath_stage first, ath_stage second,
+                             ath_status before)
+{
+    return ath__hooks_call(dyn, batch, second, ath__hooks_call(dyn, batch, first, before));
+}
+
+/* Systems ready for a step, and the hooks in front of it. */
+static ath_status loop_begin_step(ath__job *job, ath_batch *batch, ath_status *hooks)
 {
     ath_dynamics *dyn = job->dyn;
-    for (;;) {
-        int32_t n_grown = 0;
-        if (!dyn->plan.neighbors) {
-            return ATH_OK;
-        }
-        ATH__TRY(ath__neighbors_grow(dyn->plan.neighbors, batch, &n_grown));
-        if (!n_grown) {
-            return ATH_OK;
-        }
-        dyn->plan.generation++;
-        job->from = job->to = ATH__PHASE_NEIGHBORS;
-        ATH__TRY(ath__region_run(job, loop_tile_segment));
+    const ath_stage first = ATH_STAGE_BEFORE_STEP, second = ATH_STAGE_BEFORE_PRE_UPDATE;
+    ATH__TRY(ath__evaluate_newcomers(job, batch));
+    if (ath__hooks_due(dyn, first, second, ATH_HOOK_READS_ENERGY)) {
+        ATH__TRY(ath__evaluate_left_over(dyn, batch, ATH__SCHEDULE_STALE));
     }
-}
-
-static ath_status loop_segment(ath__job *job, enum ath__phase from, enum ath__phase to)
-{
-    job->from = from;
-    job->to = to;
-    return ath__region_run(job, loop_tile_segment);
-}
-
-/* Rewrites the lists of every tile, and does nothing else. */
-static ath_status loop_rewrite(ath__job *job, enum ath__schedule_mode mode)
-{
-    job->schedule = (int32_t)mode;
-    return loop_segment(job, ATH__PHASE_COMPUTE, ATH__PHASE_NEIGHBORS); /* no phase */
-}
-
-static ath_status loop_prepare(ath__job *job, ath_batch *batch)
-{
-    int64_t n_stalled = 0;
-    job->schedule = ATH__SCHEDULE_BEGIN;
-    do {
-        ATH__TRY(ath__region_run(job, loop_tile_prepare));
-        ATH__TRY(ath__region_grow(job, batch, &n_stalled));
-    } while (n_stalled);
+    ATH__TRY(ath__books_note(dyn, batch));
+    *hooks = loop_hooks(dyn, batch, first, second, ATH_OK);
+    if (ath__hooks_due(dyn, first, second, ATH_HOOK_WRITES)) {
+        ATH__TRY(ath__evaluate_newcomers(job, batch)); /* also a status may have been written */
+        ATH__TRY(ath__books_note(dyn, batch));
+    }
+    job->schedule = ATH__SCHEDULE_REWRITE;
     return ATH_OK;
 }
 
-/* One step with hooks between its phases. */
-static ath_status loop_hooked_step(ath_dynamics *dyn, ath_batch *batch, int64_t *n_converged)
+/* Forces of all that move, and the hooks around them. */
+static ath_status loop_compute(ath__job *job, ath_batch *batch, ath_status *hooks)
 {
-    ath__job job = loop_begin(dyn, batch);
-    int64_t converged = 0;
-    job.steps = 1;
-    ATH__TRY(loop_prepare(&job, batch));
-    if (ath__hooks_due(dyn, ATH_STAGE_BEFORE_STEP, ATH_STAGE_BEFORE_PRE_UPDATE, 0) &&
-        ath__hooks_read_energy(dyn)) {
-        ATH__TRY(ath__loop_refresh(dyn, batch, ATH__SCHEDULE_STALE));
-    }
-    ATH__TRY(ath__hooks_call(dyn, batch, ATH_STAGE_BEFORE_STEP, 0));
-    ATH__TRY(ath__hooks_call(dyn, batch, ATH_STAGE_BEFORE_PRE_UPDATE, 0));
-    job.schedule = ATH__SCHEDULE_REWRITE; /* a hook may have written a status */
-    ATH__TRY(loop_segment(&job, ATH__PHASE_PRE, ATH__PHASE_PRE));
-    job.schedule = ATH__SCHEDULE_CHANGED;
-    ATH__TRY(ath__hooks_call(dyn, batch, ATH_STAGE_AFTER_PRE_UPDATE, 0));
-    ATH__TRY(ath__hooks_call(dyn, batch, ATH_STAGE_BEFORE_COMPUTE, 0));
-    ATH__TRY(loop_segment(&job, ATH__PHASE_NEIGHBORS, ATH__PHASE_NEIGHBORS));
-    ATH__TRY(loop_settle(&job, batch));
-    job.want |= ath__hooks_read_energy(dyn) ? ATH__WANT_ENERGY | ATH__WANT_STRESS : 0u;
-    const ath_status computed = loop_segment(&job, ATH__PHASE_COMPUTE, ATH__PHASE_COMPUTE);
+    ath_dynamics *dyn = job->dyn;
+    ATH__TRY(ath__job_settle(job, batch));
+    job->want |=
+        dyn->hooks.evaluation || ath__hooks_due(dyn, ATH_STAGE_BEFORE_STEP, ATH_STAGE_ON_CONVERGE,
+                                                ATH_HOOK_READS_ENERGY)
+            ? ATH__WANT_ENERGY | ATH__WANT_STRESS
+            : 0u;
+    const ath_status computed = ath__job_segment(job, ATH__PHASE_COMPUTE, ATH__PHASE_COMPUTE);
     for (int32_t t = 0; computed < 0 && t < dyn->plan.n_tiles; t++) {
-        ath__phase_interrupt(&job, &dyn->plan.tiles[t]); /* also where it went well */
+        ath__phase_interrupt(job, &dyn->plan.tiles[t]); /* also where it went well */
     }
     ATH__TRY(computed);
-    ATH__TRY(ath__hooks_call(dyn, batch, ATH_STAGE_AFTER_COMPUTE, 0));
-    ATH__TRY(ath__hooks_call(dyn, batch, ATH_STAGE_BEFORE_POST_UPDATE, 0));
-    ATH__TRY(loop_segment(&job, ATH__PHASE_POST, ATH__PHASE_POST));
-    ATH__TRY(ath__hooks_call(dyn, batch, ATH_STAGE_AFTER_POST_UPDATE, 0));
-    ATH__TRY(ath__hooks_call(dyn, batch, ATH_STAGE_AFTER_STEP, 0));
-    ATH__TRY(loop_segment(&job, ATH__PHASE_ASSESS, ATH__PHASE_ASSESS));
-    ATH__TRY(ath__plan_take(dyn, ATH__COUNT_CONVERGED, &converged));
-    *n_converged += converged;
-    return converged ? ath__hooks_call(dyn, batch, ATH_STAGE_ON_CONVERGE, (int32_t)converged)
-                     : ATH_OK;
+    if (ath__hooks_due(dyn, ATH_STAGE_AFTER_PRE_UPDATE, ATH_STAGE_BEFORE_COMPUTE,
+                       ATH_HOOK_WRITES)) {
+        ATH__TRY(ath__evaluate_done(dyn, batch)); /* what they moved has been computed now */
+    }
+    *hooks = loop_hooks(dyn, batch, ATH_STAGE_AFTER_COMPUTE, ATH_STAGE_BEFORE_POST_UPDATE, *hooks);
+    return ATH_OK;
 }
 
-ath_status ath__loop_refresh(ath_dynamics *dyn, ath_batch *batch, enum ath__schedule_mode which)
+/* One step with hooks between its phases. A hook that fails ends the run, but not the step: *hooks.
+ */
+static ath_status loop_hooked_step(ath_dynamics *dyn, ath_batch *batch, int64_t *n_converged,
+                                   ath_status *hooks)
 {
-    ath__job job = loop_begin(dyn, batch);
-    int64_t n_stalled = 0;
-    job.want = ATH__WANT_FORCES | ATH__WANT_ENERGY | ATH__WANT_STRESS;
-    job.assess = ATH__ASSESS_FLAGS;
-    do {
-        job.schedule = (int32_t)which;
-        ATH__TRY(loop_segment(&job, ATH__PHASE_NEIGHBORS, ATH__PHASE_COMPUTE));
+    const ath_stage last = ATH_STAGE_AFTER_STEP;
+    ath__job job = ath__job_begin(dyn, batch);
+    int64_t converged = 0;
+    job.steps = 1;
+    ATH__TRY(loop_begin_step(&job, batch, hooks));
+    if (ath__hooks_due(dyn, ATH_STAGE_AFTER_PRE_UPDATE, ATH_STAGE_BEFORE_COMPUTE, 0)) {
+        ATH__TRY(ath__job_segment(&job, ATH__PHASE_PRE, ATH__PHASE_PRE));
         job.schedule = ATH__SCHEDULE_CHANGED;
-        ATH__TRY(loop_segment(&job, ATH__PHASE_ASSESS, ATH__PHASE_ASSESS));
-        ATH__TRY(ath__region_grow(&job, batch, &n_stalled));
-    } while (n_stalled);
-    return loop_rewrite(&job, ATH__SCHEDULE_REWRITE);
+        *hooks =
+            loop_hooks(dyn, batch, ATH_STAGE_AFTER_PRE_UPDATE, ATH_STAGE_BEFORE_COMPUTE, *hooks);
+        ATH__TRY(ath__job_segment(&job, ATH__PHASE_NEIGHBORS, ATH__PHASE_NEIGHBORS));
+    } else {
+        ATH__TRY(ath__job_segment(&job, ATH__PHASE_PRE, ATH__PHASE_NEIGHBORS));
+        job.schedule = ATH__SCHEDULE_CHANGED;
+    }
+    ATH__TRY(loop_compute(&job, batch, hooks));
+    ATH__TRY(ath__job_segment(&job, ATH__PHASE_POST, ATH__PHASE_POST));
+    *hooks = loop_hooks(dyn, batch, ATH_STAGE_AFTER_POST_UPDATE, last, *hooks);
+    *hooks = *hooks < 0 ? *hooks : ath__convergence_custom(dyn, batch);
+    ATH__TRY(ath__job_segment(&job, ATH__PHASE_ASSESS, ATH__PHASE_ASSESS));
+    ATH__TRY(ath__plan_take(dyn, ATH__COUNT_CONVERGED, &converged));
+    *n_converged += converged + job.n_met;
+    if (converged && *hooks >= 0) {
+        ATH__TRY(ath__books_look(dyn, batch));
+        *hooks = ath__hooks_call(dyn, batch, ATH_STAGE_ON_CONVERGE, ATH_OK);
+    }
+    return ATH_OK;
 }
 
-ath_status ath__loop_adopt(ath_dynamics *dyn, ath_batch *batch)
+/* The rest of a step that was cut off in the model, where hooks are part of the evaluation. Those
+ * in front of the model have been called already. */
+static ath_status loop_complete_evaluation(ath__job *job, ath_batch *batch)
 {
-    ath__job job = loop_begin(dyn, batch);
-    return loop_rewrite(&job, ATH__SCHEDULE_ADOPT);
+    ath_dynamics *dyn = job->dyn;
+    uint8_t *which = dyn->plan.books.met;
+    int32_t n = 0;
+    job->want |= ATH__WANT_ENERGY | ATH__WANT_STRESS;
+    job->schedule = ATH__SCHEDULE_RESUME;
+    ATH__TRY(ath__job_segment(job, ATH__PHASE_NEIGHBORS, ATH__PHASE_NEIGHBORS));
+    ATH__TRY(ath__job_settle(job, batch));
+    ATH__TRY(ath__job_segment(job, ATH__PHASE_COMPUTE, ATH__PHASE_COMPUTE));
+    ATH__TRY(ath__books_mask(dyn, batch, ATH__SLOT_RESUME, 1, which, &n));
+    ATH__TRY(ath__hooks_evaluate(dyn, batch, ATH_STAGE_AFTER_COMPUTE, which));
+    ATH__TRY(ath__job_segment(job, ATH__PHASE_POST, ATH__PHASE_ASSESS));
+    return ath__job_rewrite(job, ATH__SCHEDULE_REWRITE);
 }
 
 /* Completes the steps that an earlier run was cut off in. */
 static ath_status loop_complete(ath_dynamics *dyn, ath_batch *batch)
 {
-    ath__job job = loop_begin(dyn, batch); /* of no step beyond */
+    ath__job job = ath__job_begin(dyn, batch); /* of no step beyond */
     int64_t made = 0;
-    ATH__TRY(loop_rewrite(&job, ATH__SCHEDULE_BEGIN));
+    ATH__TRY(ath__job_rewrite(&job, ATH__SCHEDULE_BEGIN));
+    if (dyn->hooks.evaluation) {
+        return loop_complete_evaluation(&job, batch);
+    }
     return loop_span(dyn, batch, ATH__SCHEDULE_RESUME, 0, &made);
+}
+
+/* Counts `span` steps and looks who would go on if there were more. */
+static ath_status loop_count(ath_dynamics *dyn, ath_batch *batch, int64_t span, int64_t *n_active)
+{
+    ath__job job = ath__job_begin(dyn, batch);
+    job.steps = 1;
+    dyn->step_count += span;
+    dyn->stats.steps += span;
+    ATH__TRY(ath__job_rewrite(&job, ATH__SCHEDULE_BEGIN));
+    ATH__TRY(ath__plan_due(dyn, n_active));
+    if (dyn->debug_mode) {
+        ath__log(dyn->ctx, ATH_LOG_DEBUG, "dynamics", "step %lld: %lld of %d systems active",
+                 (long long)dyn->step_count, (long long)*n_active, ath_batch_n_systems(batch));
+    }
+    return ATH_OK;
 }
 
 ath_status ath__loop_steps(ath_dynamics *dyn, ath_batch *batch, int64_t n_steps, int64_t *n_active,
                            int64_t *n_converged)
 {
     int64_t converged = 0, left = n_steps;
-    const int64_t most = dyn->plan.device->immediate ? INT64_MAX : LOOP_LATE;
+    const int64_t most = dyn->debug_mode ? 1 : dyn->plan.device->immediate ? INT64_MAX : LOOP_LATE;
     if (ath__region_interrupted(dyn, batch)) {
         ATH__TRY(loop_complete(dyn, batch));
     }
+    ATH__TRY(ath__hooks_admit(dyn, batch)); /* newcomers of steps without hooks, too */
     ATH__TRY(ath__region_tally(dyn, batch, -1));
     *n_converged = 0;
-    *n_active = ath_batch_n_systems(batch);
+    ATH__TRY(loop_count(dyn, batch, 0, n_active));
     while (left > 0 && *n_active > 0) {
-        int64_t span = ath__hooks_span(dyn, left < most ? left : most);
+        int64_t span = 0;
+        ath_status hooks = ATH_OK;
+        ATH__TRY(ath__hooks_span(dyn, batch, left < most ? left : most, &span));
         if (span > 0) {
             ATH__TRY(loop_span(dyn, batch, ATH__SCHEDULE_BEGIN, span, &span));
             ATH__TRY(ath__plan_take(dyn, ATH__COUNT_CONVERGED, &converged));
             *n_converged += converged;
         } else {
             span = 1;
-            ATH__TRY(loop_hooked_step(dyn, batch, n_converged));
+            ATH__TRY(loop_hooked_step(dyn, batch, n_converged, &hooks));
         }
         left -= span;
-        dyn->step_count += span;
-        for (int32_t p = 0; p < dyn->n_parts; p++) {
-            dyn->parts[p].step_count += span;
-        }
-        dyn->stats.steps += span;
-        ath__job job = loop_begin(dyn, batch);
-        job.steps = 1; /* who would go on if there were more steps */
-        ATH__TRY(loop_rewrite(&job, ATH__SCHEDULE_BEGIN));
-        ATH__TRY(ath__plan_due(dyn, n_active));
+        ATH__TRY(loop_count(dyn, batch, span, n_active));
+        ATH__TRY(hooks);
     }
     ATH__TRY(ath__region_tally(dyn, batch, 1));
     dyn->stats.n_active = (int32_t)*n_active;

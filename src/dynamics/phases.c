@@ -1,6 +1,7 @@
 /* What the loop asks of every tile: the phases of a step, over the lists of slots that the books
  * keep. Everything here enqueues launches and returns; on the host they have then happened.
  */
+#include <string.h>
 #include <time.h>
 
 #include "dynamics/phases.h"
@@ -27,7 +28,7 @@ ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath_
                             ath__kernel kernel, int32_t list, int32_t mode)
 {
     const ath__plan *plan = &job->dyn->plan;
-    const ath__stage_args args = {
+    ath__stage_args args = {
         .view = job->view,
         .slots = list < 0 ? tile->d_slots : phases_slots(tile, list),
         .n_slots = list < 0 ? tile->d_n_slots : tile->d_counts + list,
@@ -45,6 +46,7 @@ ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath_
         .n_entry = plan->n_entry,
         .computed_all = (job->want & ATH__WANT_ENERGY) != 0,
     };
+    memcpy(args.sources, plan->sources, sizeof args.sources);
     return ath__launch(&member->stream, kernel, &args);
 }
 
@@ -138,6 +140,21 @@ ath_status ath__phases(const ath__job *job, ath__member *member, const ath__tile
     return ATH_OK;
 }
 
+ath_status ath__phase_prime(const ath__job *job, ath__member *member, const ath__tile *tile,
+                            enum ath__phase from, enum ath__phase to)
+{
+    const int32_t fresh = job->dyn->n_parts + ATH__LIST_FRESH;
+    ath__job prime = *job;
+    prime.assess = ATH__ASSESS_ENTRY;
+    for (int32_t phase = (int32_t)from; phase <= (int32_t)to; phase++) {
+        if (phase == ATH__PHASE_NEIGHBORS || phase == ATH__PHASE_COMPUTE ||
+            phase == ATH__PHASE_ASSESS) {
+            ATH__TRY(phases_one(&prime, member, tile, (enum ath__phase)phase, fresh));
+        }
+    }
+    return ATH_OK;
+}
+
 /* Entry actions, and first forces of newcomers. */
 ath_status ath__phase_admit(ath__job *job, ath__member *member, const ath__tile *tile,
                             bool newcomers)
@@ -152,13 +169,10 @@ ath_status ath__phase_admit(ath__job *job, ath__member *member, const ath__tile 
                 ath__phase_books(job, member, tile, ATH_K_SCHEDULE, -1, ATH__SCHEDULE_CHANGED));
         }
         if (newcomers && phases_count(job, tile, fresh)) {
-            ath__job prime = *job;
-            prime.assess = ATH__ASSESS_ENTRY;
-            ATH__TRY(phases_one(&prime, member, tile, ATH__PHASE_NEIGHBORS, fresh));
-            ATH__TRY(phases_one(&prime, member, tile, ATH__PHASE_COMPUTE, fresh));
-            ATH__TRY(phases_one(&prime, member, tile, ATH__PHASE_ASSESS, fresh));
+            ATH__TRY(ath__phase_prime(job, member, tile, ATH__PHASE_NEIGHBORS, ATH__PHASE_ASSESS));
         }
-    } while (now && (tile->d_counts[enter] || tile->d_counts[fresh]));
+    } while (now && !job->one_stage &&
+             (tile->d_counts[enter] || (newcomers && tile->d_counts[fresh])));
     return ATH_OK;
 }
 

@@ -14,7 +14,9 @@ typedef struct ath__job {
     int32_t schedule;         /* enum ath__schedule_mode to begin with */
     enum ath__phase from, to; /* of a segment */
     int32_t assess;           /* enum ath__assess_mode */
+    bool one_stage;           /* newcomers enter one stage at a time: the host looks in between */
     unsigned want;
+    int64_t n_met; /* systems that hooks were told of on entry */
 } ath__job;
 
 /* Launches one of the kernels enter, assess, schedule on a list of the tile (list < 0: on all
@@ -27,6 +29,9 @@ ath_status ath__phases(const ath__job *job, ath__member *member, const ath__tile
 /* Entry actions, and first forces of newcomers if `newcomers` is set. */
 ath_status ath__phase_admit(ath__job *job, ath__member *member, const ath__tile *tile,
                             bool newcomers);
+/* The phases from .. to of the first evaluation of newcomers. */
+ath_status ath__phase_prime(const ath__job *job, ath__member *member, const ath__tile *tile,
+                            enum ath__phase from, enum ath__phase to);
 /* The model has failed inside a step: the active systems of the tile have made its first half
  * (host).
  */
@@ -46,6 +51,18 @@ bool ath__region_interrupted(const ath_dynamics *dyn, const ath_batch *batch);
 /* Where the loop cannot count as it goes: adds sign times age, and atoms x age, of all systems to
  * what has been counted. */
 ath_status ath__region_tally(ath_dynamics *dyn, const ath_batch *batch, int64_t sign);
+
+/* evaluate.c: a job of no steps, and one of single phases over the systems on the lists. */
+ath__job ath__job_begin(ath_dynamics *dyn, const ath_batch *batch);
+ath_status ath__job_segment(ath__job *job, enum ath__phase from, enum ath__phase to);
+/* Rewrites the lists of every tile, and does nothing else. */
+ath_status ath__job_rewrite(ath__job *job, enum ath__schedule_mode mode);
+/* After the phase of the neighbours: grows the lists that overflowed until none does. */
+ath_status ath__job_settle(ath__job *job, ath_batch *batch);
+/* Makes every active system ready for a step: admitted, entered, with forces. */
+ath_status ath__evaluate_newcomers(ath__job *job, ath_batch *batch);
+/* After an evaluation: what hooks have moved before it is not due any more. */
+ath_status ath__evaluate_done(ath_dynamics *dyn, ath_batch *batch);
 
 /* Counts the steps that the active systems are about to make (host). */
 void ath__phase_tally(const ath__job *job, ath__member *member, const ath__tile *tile);

@@ -42,10 +42,9 @@ static ath_status plan_make_stages(ath_dynamics *dyn)
         const ath__part *part = &dyn->parts[p];
         const ath_dynamics_config *c = &part->config;
         params[p] = (ath__stage_params){
-            .fmax = part->assessed ? part->convergence.fmax : -1.0,
             .max_force = c->max_force,
             .temperature = c->temperature,
-            .budget = dyn->fused ? c->n_steps : -1,
+            .budget = dyn->budgeted ? c->n_steps : -1,
             .seed = c->seed,
             .next = p + 1,
             .last = p + 1 == dyn->n_parts,
@@ -53,6 +52,7 @@ static ath_status plan_make_stages(ath_dynamics *dyn)
             .stop_at_limit = c->stop_at_limit,
             .assess_on_entry = c->assess_on_entry,
         };
+        ath__convergence_rules(dyn, part, &params[p]);
         if (part->integrator) {
             ath__integrator_entry_row(part->integrator, rows + (size_t)p * cells);
         }
@@ -139,6 +139,7 @@ void ath__plan_drop(ath_dynamics *dyn)
     }
     plan_free_tiles(dyn);
     plan_free_results(plan);
+    ath__books_free(dyn);
     int64_t builds = 0;
     if (plan->neighbors && ath__neighbors_builds(plan->neighbors, &builds) == ATH_OK) {
         dyn->stats.list_builds += builds;
@@ -312,6 +313,20 @@ static ath_status plan_fit_tiles(ath_dynamics *dyn, const ath_batch *batch)
     return status;
 }
 
+/* Refuses a device that some integrator cannot serve, before anything moves there. */
+static ath_status plan_check_device(const ath_dynamics *dyn, const ath_device *device)
+{
+    for (int32_t p = 0; p < dyn->n_parts; p++) {
+        const ath_integrator *integrator = dyn->parts[p].integrator;
+        if (integrator && integrator->ops->host_only && !device->immediate) {
+            return ath__fail(dyn->ctx, ATH_E_UNSUPPORTED,
+                             "%s: a callback moves systems on the host, not on %s",
+                             integrator->ops->name, device->name);
+        }
+    }
+    return ATH_OK;
+}
+
 ath_status ath__plan_fit(ath_dynamics *dyn, ath_batch *batch)
 {
     ath__plan *plan = &dyn->plan;
@@ -319,6 +334,7 @@ ath_status ath__plan_fit(ath_dynamics *dyn, ath_batch *batch)
         ath__plan_drop(dyn);
     }
     if (!plan->device) {
+        ATH__TRY(plan_check_device(dyn, ath_batch_device(batch)));
         plan->device = ath_batch_device(batch);
         ath__dynamics_cells(dyn, &plan->n_entry, &plan->n_atom_state);
         ath_status status = plan_make_stages(dyn);
@@ -351,6 +367,8 @@ ath_status ath__plan_fit(ath_dynamics *dyn, ath_batch *batch)
     if (dyn->model->traits.results) {
         ATH__TRY(plan_fit_results(plan, batch));
     }
+    ATH__TRY(ath__books_fit(dyn, batch));
+    ATH__TRY(ath__convergence_look(dyn, batch, plan->sources));
     ATH__TRY(plan_fit_members(dyn));
     ATH__TRY(plan_fit_tiles(dyn, batch));
     plan->generation++;

@@ -10,10 +10,28 @@
 #ifndef ATHANOR_DYNAMICS_STAGE_H
 #define ATHANOR_DYNAMICS_STAGE_H
 
+#include <athanor/dynamics.h>
+
 #include "data/view.h"
 
+enum { ATH__MAX_SOURCES = 8 }; /* fields that criteria of a dynamics can look at */
+
+/* One criterion (ath_criterion), for the device. */
+typedef struct ath__rule {
+    double threshold;
+    int32_t source; /* number of the field among the sources; < 0: decided by the host, who has
+                       written 1 for "met" into the system's row of criteria */
+    int32_t level, dtype, width, reduce, dim;
+    int32_t free_only; /* components of fixed atoms count as 0: forces */
+    int32_t padding;
+} ath__rule;
+
 typedef struct ath__stage_params {
-    double fmax;        /* criterion, eV/angstrom; < 0: not assessed */
+    ath__rule rules[ATH_MAX_CRITERIA];
+    int32_t n_rules;  /* 0: not assessed */
+    int32_t migrates; /* 1: who converges with status `source` gets `target`, others stay */
+    int32_t source, target;
+    int64_t frequency;  /* steps of a system in its stage between assessments */
     double max_force;   /* quarantine limit, eV/angstrom; <= 0: none */
     double temperature; /* K, of the entry action */
     int64_t budget;     /* steps per system; < 0: none */
@@ -45,7 +63,8 @@ enum ath__schedule_mode {
     ATH__SCHEDULE_RESUME, /* active: those that were stalled inside a step */
     ATH__SCHEDULE_STALE,  /* active: every system whose energy is stale, finished ones included */
     ATH__SCHEDULE_LEFT,   /* active: finished systems whose energy is stale */
-    ATH__SCHEDULE_ALL     /* active: every system of the tile */
+    ATH__SCHEDULE_ALL,    /* active: every system of the tile */
+    ATH__SCHEDULE_CHOSEN  /* active: those that the host has chosen */
 };
 
 enum ath__assess_mode {
@@ -58,11 +77,12 @@ typedef struct ath__stage_args {
     ath__view view;
     const int32_t *slots; /* the systems to act on; for schedule: all of the tile */
     int32_t *n_slots;
-    const ath__stage_params *stages; /* [n_parts] */
-    const double *entry_rows;        /* [n_parts][n_entry] */
-    int32_t *lists;                  /* [n_parts + ATH__N_LISTS][stride] */
-    int32_t *counts;                 /* [n_parts + ATH__N_LISTS + ATH__N_COUNTS] */
-    int64_t steps;                   /* of the span; first scalar */
+    const ath__stage_params *stages;       /* [n_parts] */
+    const double *entry_rows;              /* [n_parts][n_entry] */
+    int32_t *lists;                        /* [n_parts + ATH__N_LISTS][stride] */
+    int32_t *counts;                       /* [n_parts + ATH__N_LISTS + ATH__N_COUNTS] */
+    const void *sources[ATH__MAX_SOURCES]; /* first rows of the fields of criteria */
+    int64_t steps;                         /* of the span; first scalar */
     int32_t mode;
     int32_t n_parts;
     int32_t plain_exit; /* >= 0: plain dynamics, active below this status; < 0: fused */

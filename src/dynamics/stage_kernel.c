@@ -14,7 +14,8 @@ static inline double stage_max_force2(const double *f, const uint8_t *fixed, int
             for (int l = 0; l < 8; l++) {
                 const double *p = f + 3 * (i + l);
                 const double f2 = p[0] * p[0] + p[1] * p[1] + p[2] * p[2];
-                best[l] = f2 <= best[l] ? best[l] : f2; /* NaN wins and stays */
+                const double finite = f2 < (double)INFINITY ? f2 : (double)INFINITY;
+                best[l] = finite > best[l] ? finite : best[l];
             }
         }
     }
@@ -24,13 +25,11 @@ static inline double stage_max_force2(const double *f, const uint8_t *fixed, int
             const double component = fixed && fixed[3 * i + k] ? 0.0 : f[3 * i + k];
             f2 += component * component;
         }
-        best[0] = f2 <= best[0] ? best[0] : f2;
+        const double finite = f2 < (double)INFINITY ? f2 : (double)INFINITY; /* NaN counts too */
+        best[0] = finite > best[0] ? finite : best[0];
     }
     double max = 0.0;
     for (int l = 0; l < 8; l++) {
-        if (!(best[l] < (double)INFINITY)) {
-            return (double)INFINITY;
-        }
         max = best[l] > max ? best[l] : max;
     }
     return max;

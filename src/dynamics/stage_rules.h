@@ -27,7 +27,8 @@ ATH__FN void ath__stage_changed(const ath__stage_args *a)
     a->counts[a->n_parts + ATH__N_LISTS + ATH__COUNT_CHANGED] = 1; /* all who write, write 1 */
 }
 
-/* Takes a system out of its stage: on to the next one, or out for good with this reason. */
+/* Takes a system out of its stage: on to the next one, or out for good with this reason. The status
+ * of one that has not seen the last stage says which one it was in. */
 ATH__FN void ath__stage_leave(const ath__stage_args *a, int32_t slot, const ath__stage_params *p,
                               int32_t reason, bool for_good)
 {
@@ -35,7 +36,9 @@ ATH__FN void ath__stage_leave(const ath__stage_args *a, int32_t slot, const ath_
     int32_t *counters = a->counts + a->n_parts + ATH__N_LISTS;
     ath__stage_changed(a);
     if (p->last || for_good) {
-        v->status[slot] = a->plain_exit >= 0 ? a->plain_exit : a->n_parts;
+        v->status[slot] = a->plain_exit >= 0 ? a->plain_exit
+                          : p->last          ? a->n_parts
+                                             : a->n_parts + p->next;
         v->reason[slot] = reason;
         ath__stage_count(&counters[ATH__COUNT_LEFT], 1);
         return;
@@ -45,18 +48,156 @@ ATH__FN void ath__stage_leave(const ath__stage_args *a, int32_t slot, const ath_
     v->flags[slot] |= ATH__SLOT_ENTER;
 }
 
+/* One value of a field, whatever its type. */
+ATH__FN double ath__stage_value(const void *rows, int32_t dtype, int64_t k)
+{
+    switch (dtype) {
+    case ATH_F64:
+        return ((const double *)rows)[k];
+    case ATH_F32:
+        return (double)((const float *)rows)[k];
+    case ATH_I64:
+        return (double)((const int64_t *)rows)[k];
+    case ATH_I32:
+        return (double)((const int32_t *)rows)[k];
+    default:
+        return (double)((const uint8_t *)rows)[k];
+    }
+}
+
+/* The larger one; NaN if either is. */
+ATH__FN double ath__stage_larger(double a, double b)
+{
+    return a != a ? a : b <= a ? a : b;
+}
+
+/* Reduces n values `step` apart, the first at k. `fixed` (may be NULL): values that count as 0. */
+ATH__FN double ath__stage_reduce(const ath__rule *r, const void *rows, const uint8_t *fixed,
+                                 int64_t k, int32_t n, int32_t step)
+{
+    double out = 0.0;
+    for (int32_t i = 0; i < n; i++, k += step) {
+        double x = ath__stage_value(rows, r->dtype, k);
+        x = fixed && fixed[k] ? 0.0 : x;
+        switch (r->reduce) {
+        case ATH_REDUCE_MIN:
+            out = i == 0 ? x : -ath__stage_larger(-out, -x);
+            break;
+        case ATH_REDUCE_NORM:
+            out += x * x;
+            break;
+        case ATH_REDUCE_MEAN:
+        case ATH_REDUCE_SUM:
+            out += x;
+            break;
+        case ATH_REDUCE_MAXABS:
+            out = ath__stage_larger(out, x < 0.0 ? -x : x);
+            break;
+        default:
+            out = i == 0 ? x : ath__stage_larger(out, x);
+            break;
+        }
+    }
+    return r->reduce == ATH_REDUCE_NORM   ? sqrt(out)
+           : r->reduce == ATH_REDUCE_MEAN ? out / (double)n
+                                          : out;
+}
+
+/* Value of a criterion for the rows first .. first + n_rows of its field. */
+ATH__FN double ath__stage_measure(const ath__rule *r, const void *rows, const uint8_t *fixed,
+                                  int64_t first, int64_t n_rows)
+{
+    const int32_t matrix = r->width == 9 && r->dim != 0;
+    const int32_t groups = matrix ? 3 : 1, n = matrix ? 3 : r->width;
+    const int32_t step = matrix && r->dim == -2 ? 3 : 1, apart = r->dim == -2 ? 1 : 3;
+    double out = r->level == ATH_LEVEL_ATOM ? -(double)INFINITY : 0.0;
+    for (int64_t row = first; row < first + n_rows; row++) {
+        for (int32_t g = 0; g < groups; g++) {
+            const double x = ath__stage_reduce(r, rows, r->free_only ? fixed : 0,
+                                               row * r->width + g * apart, n, step);
+            out = row == first && g == 0 ? x : ath__stage_larger(out, x);
+        }
+    }
+    return out;
+}
+
+/* Whether criteria are looked at after so many steps in the stage. */
+ATH__FN bool ath__stage_due(const ath__stage_params *p, int64_t stage_steps)
+{
+    return stage_steps % p->frequency == 0 || stage_steps == p->budget;
+}
+
+/* Whether a system meets all criteria of its stage; writes their values into its row. */
+ATH__FN int ath__stage_converged(const ath__stage_args *a, int32_t slot, const ath__stage_params *p)
+{
+    const ath__view *v = &a->view;
+    double *values = v->criteria + (int64_t)ATH_MAX_CRITERIA * slot;
+    const uint8_t *fixed = v->flags[slot] & ATH__SLOT_HAS_FIXED ? v->fixed : 0;
+    int met = 1;
+    for (int32_t k = 0; k < p->n_rules; k++) {
+        const ath__rule *r = &p->rules[k];
+        if (r->source >= 0) {
+            const bool atoms = r->level == ATH_LEVEL_ATOM;
+            values[k] =
+                ath__stage_measure(r, a->sources[r->source], fixed, atoms ? v->first[slot] : slot,
+                                   atoms ? v->n_atoms[slot] : 1);
+            met = met && values[k] <= r->threshold;
+        } else {
+            met = met && values[k] == 1.0;
+        }
+    }
+    for (int32_t k = p->n_rules; k < ATH_MAX_CRITERIA; k++) {
+        values[k] = (double)NAN;
+    }
+    return met;
+}
+
+/* What a system that meets its criteria does. */
+ATH__FN void ath__stage_met(const ath__stage_args *a, int32_t slot, const ath__stage_params *p)
+{
+    const ath__view *v = &a->view;
+    int32_t *counters = a->counts + a->n_parts + ATH__N_LISTS;
+    ath__stage_count(&counters[ATH__COUNT_CONVERGED], 1);
+    v->flags[slot] |= ATH__SLOT_MET;
+    if (!p->migrates) {
+        ath__stage_leave(a, slot, p, ATH_REASON_CONVERGED, false);
+    } else if (v->status[slot] == p->source) {
+        ath__stage_changed(a);
+        v->status[slot] = p->target;
+        if (ath__part_of(p->target, a->n_parts, a->plain_exit) < 0) {
+            v->reason[slot] = ATH_REASON_CONVERGED;
+            ath__stage_count(&counters[ATH__COUNT_LEFT], 1);
+        } else if (a->plain_exit < 0) {
+            v->converged[slot] = 0;
+            v->flags[slot] |= ATH__SLOT_ENTER;
+        }
+    }
+}
+
+/* |E - E one step before|; none on entry. */
+ATH__FN void ath__stage_energy(const ath__view *v, int32_t slot, int32_t mode)
+{
+    const double change = v->energy[slot] - v->energy_before[slot];
+    v->energy_change[slot] =
+        mode != ATH__ASSESS_STEP ? (double)INFINITY : (change < 0.0 ? -change : change);
+    v->energy_before[slot] = v->energy[slot];
+}
+
 /* Assesses one system after a step (or on entry). f2: largest |F|^2 of a free atom, infinity if any
  * force is not finite. */
 ATH__FN void ath__stage_assess(const ath__stage_args *a, int32_t slot, double f2, int32_t mode)
 {
     const ath__view *v = &a->view;
     const int32_t part = ath__part_of(v->status[slot], a->n_parts, a->plain_exit);
-    int32_t *counters = a->counts + a->n_parts + ATH__N_LISTS;
     if (part < 0) {
         return;
     }
     const ath__stage_params *p = &a->stages[part];
     v->fmax[slot] = sqrt(f2);
+    v->flags[slot] &= ~ATH__SLOT_MET;
+    if (a->computed_all) {
+        ath__stage_energy(v, slot, mode);
+    }
     if (mode == ATH__ASSESS_STEP) {
         v->stage_steps[slot]++;
         v->age[slot]++;
@@ -74,16 +215,19 @@ ATH__FN void ath__stage_assess(const ath__stage_args *a, int32_t slot, double f2
         ath__stage_leave(a, slot, p, ATH_REASON_MAX_FORCE, true);
         return;
     }
-    if (p->fmax >= 0.0 && (mode == ATH__ASSESS_STEP || p->assess_on_entry)) {
-        v->converged[slot] = v->fmax[slot] <= p->fmax;
+    if (p->n_rules > 0 && (mode == ATH__ASSESS_STEP ? ath__stage_due(p, v->stage_steps[slot])
+                                                    : p->assess_on_entry != 0)) {
+        const int32_t status = v->status[slot];
+        v->converged[slot] = ath__stage_converged(a, slot, p);
         if (v->converged[slot]) {
-            ath__stage_count(&counters[ATH__COUNT_CONVERGED], 1);
-            ath__stage_leave(a, slot, p, ATH_REASON_CONVERGED, false);
+            ath__stage_met(a, slot, p);
+        }
+        if (v->status[slot] != status) {
             return;
         }
     }
     if (p->budget >= 0 && v->stage_steps[slot] >= p->budget) {
-        const bool limit = p->fmax >= 0.0;
+        const bool limit = p->n_rules > 0 && !v->converged[slot];
         ath__stage_leave(a, slot, p, limit ? ATH_REASON_STEP_LIMIT : ATH_REASON_BUDGET,
                          limit && p->stop_at_limit);
     }
@@ -129,6 +273,8 @@ ATH__FN bool ath__stage_is_active(const ath__stage_args *a, int32_t slot)
     switch (a->mode) {
     case ATH__SCHEDULE_ALL:
         return true;
+    case ATH__SCHEDULE_CHOSEN:
+        return (flags & ATH__SLOT_CHOSEN) != 0;
     case ATH__SCHEDULE_STALE:
         return (flags & ATH__SLOT_STALE) != 0;
     case ATH__SCHEDULE_LEFT:
@@ -148,10 +294,14 @@ ATH__FN bool ath__stage_is_active(const ath__stage_args *a, int32_t slot)
     return !(flags & ATH__SLOT_RESUME) && v->age[slot] < v->target[slot];
 }
 
-/* Integrator state of a system that enters a stage: cells from the entry row, the rest zero. */
+/* Integrator state of a system that enters a stage: cells from the entry row, the rest zero. No
+ * criterion has a value yet. */
 ATH__FN void ath__stage_fill_state(const ath__stage_args *a, int32_t slot, int32_t part)
 {
     const ath__view *v = &a->view;
+    for (int32_t k = 0; k < ATH_MAX_CRITERIA; k++) {
+        v->criteria[(int64_t)slot * ATH_MAX_CRITERIA + k] = (double)NAN;
+    }
     for (int32_t k = 0; k < a->n_system_state; k++) {
         v->system_state[(int64_t)slot * a->n_system_state + k] =
             k < a->n_entry ? a->entry_rows[(int64_t)part * a->n_entry + k] : 0.0;
@@ -166,14 +316,14 @@ ATH__FN int32_t ath__stage_prepare(const ath__stage_args *a, int32_t slot)
 {
     const ath__view *v = &a->view;
     const int32_t part = ath__part_of(v->status[slot], a->n_parts, a->plain_exit);
-    if (a->mode == ATH__SCHEDULE_BEGIN) {
+    if (a->mode == ATH__SCHEDULE_BEGIN && part >= 0) {
         v->target[slot] = v->age[slot] > INT64_MAX - a->steps ? INT64_MAX : v->age[slot] + a->steps;
     }
     if (a->mode == ATH__SCHEDULE_ADOPT) {
         if (v->flags[slot] & ATH__SLOT_RESUME) { /* another dynamics was cut off inside a step */
             v->flags[slot] = (v->flags[slot] & ~ATH__SLOT_RESUME) | ATH__SLOT_FRESH;
         }
-        v->flags[slot] |= ATH__SLOT_ENTER;
+        v->flags[slot] = (v->flags[slot] | ATH__SLOT_ENTER) & ~(ATH__SLOT_ADMITTED | ATH__SLOT_MET);
         v->reason[slot] = part >= 0 ? (int32_t)ATH_REASON_NONE : v->reason[slot];
     }
     return part;
@@ -209,9 +359,10 @@ ATH__FN bool ath__stage_computed(const ath__stage_args *a, int32_t slot)
     if (flags & (ATH__SLOT_FRESH | ATH__SLOT_RESUME)) {
         ath__stage_changed(a);
     }
-    v->flags[slot] =
-        flags & ~(ATH__SLOT_FRESH | (a->mode == ATH__ASSESS_STEP ? (int32_t)ATH__SLOT_RESUME : 0) |
-                  (a->computed_all ? (int32_t)ATH__SLOT_STALE : 0));
+    /* who makes a step is not fresh, unless a hook has just written its positions */
+    v->flags[slot] = flags & ~((a->mode == ATH__ASSESS_STEP ? (int32_t)ATH__SLOT_RESUME
+                                                            : (int32_t)ATH__SLOT_FRESH) |
+                               (a->computed_all ? (int32_t)ATH__SLOT_STALE : 0));
     return true;
 }
 

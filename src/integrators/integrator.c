@@ -109,18 +109,38 @@ ath_status ath__integrator_create_from(ath_context *ctx, const ath__integrator_o
     return ATH_OK;
 }
 
+ath_status ath__integrator_create_state(ath_context *ctx, const ath__integrator_ops *ops,
+                                        void **state, const char *text, ath_integrator **out)
+{
+    ath_integrator *integrator = NULL;
+    *out = NULL;
+    ATH__TRY(ath__alloc(ctx, 1, sizeof *integrator, &integrator));
+    const ath_status status = ath__strdup(ctx, text, &integrator->text);
+    if (status != ATH_OK) {
+        ath__free(ctx, &integrator, 1, sizeof *integrator);
+        return status;
+    }
+    integrator->ops = ops;
+    integrator->ctx = ctx;
+    integrator->state = *state;
+    *state = NULL;
+    *out = integrator;
+    return ATH_OK;
+}
+
 void ath_integrator_destroy(ath_integrator **integrator)
 {
     if (!integrator || !*integrator) {
         return;
     }
     ath_integrator *it = *integrator;
+    const size_t state_size = it->ops->state_size; /* the table may lie in the state */
     if (it->ops->fini) {
         it->ops->fini(it->ctx, it->state);
     }
     ath_options_free(it->ctx, it->ops->options, it->state);
     ath__strfree(it->ctx, &it->text);
-    ath__free(it->ctx, &it->state, it->ops->state_size, 1);
+    ath__free(it->ctx, &it->state, state_size, 1);
     ath__free(it->ctx, integrator, 1, sizeof *it);
 }
 

@@ -58,6 +58,7 @@ typedef struct ath__integrator_ops {
     const ath_field_id *provides; /* fields that it writes; closed by -1 */
     bool moves_cell;
     bool is_optimizer;
+    bool host_only; /* its updates are host code, not launches: refused on devices that run late */
     ath_status (*init)(ath_context *ctx, void *state); /* may be NULL: checks between options */
     void (*fini)(ath_context *ctx, void *state);       /* may be NULL */
     ath_status (*pre_update)(const void *state, const ath__update *u);
@@ -73,6 +74,10 @@ struct ath_integrator {
 
 ath_status ath__integrator_create_from(ath_context *ctx, const ath__integrator_ops *ops,
                                        const char *options, ath_integrator **out);
+/* From a table and a state that is complete: takes over *state, of ops->state_size bytes, and sets
+ * it to NULL; on failure it stays the caller's. The table may lie in the state. */
+ath_status ath__integrator_create_state(ath_context *ctx, const ath__integrator_ops *ops,
+                                        void **state, const char *text, ath_integrator **out);
 /* Cells per system and per atom. */
 void ath__integrator_cells(const ath_integrator *integrator, int32_t *n_system, int32_t *n_atom);
 /* The row of system cells that a system gets on entry (n_system doubles). */

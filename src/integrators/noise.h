@@ -19,7 +19,9 @@ enum {
     ATH__NOISE_LANGEVIN_XY = 1,   /* both normals of one atom */
     ATH__NOISE_LANGEVIN_Z = 2,    /* the z components of two atoms, see langevin.h */
     ATH__NOISE_VELOCITIES_XY = 3, /* Maxwell-Boltzmann velocities, see dynamics/velocities.h */
-    ATH__NOISE_VELOCITIES_Z = 4
+    ATH__NOISE_VELOCITIES_Z = 4,
+    ATH__NOISE_CALLBACK_XY = 1 << 30 /* and up: 2^30 purposes of integrators of the user's own; the
+                                        bit above is that of their z */
 };
 
 /* A bijection of 64 bits in which every bit of the input reaches every bit of the output. */

@@ -103,6 +103,8 @@ static void callback_traits(const void *object, ath__model_traits *out)
     const callback_state *state = object;
     out->whole_batch = state->config.whole_batch;
     out->batch_invariant = state->config.batch_invariant;
+    out->no_stress = state->config.no_stress;
+    out->not_conservative = state->config.not_conservative;
 }
 
 static ath_status callback_accepts(ath_context *ctx, const void *object, const ath_system *system)

@@ -21,10 +21,12 @@ enum {
 
 /* What is true of a model as a whole. */
 typedef struct ath__model_traits {
-    bool whole_batch;     /* compute needs the whole batch in one call */
-    bool capturable;      /* compute may be captured in a graph */
-    bool batch_invariant; /* a system's results do not depend on the others in the call */
-    bool results;         /* compute needs results of its own beside those of the batch */
+    bool whole_batch;      /* compute needs the whole batch in one call */
+    bool capturable;       /* compute may be captured in a graph */
+    bool batch_invariant;  /* a system's results do not depend on the others in the call */
+    bool results;          /* compute needs results of its own beside those of the batch */
+    bool no_stress;        /* does not compute stress */
+    bool not_conservative; /* forces are not the gradient of the energy */
 } ath__model_traits;
 
 /* Rows for results that are not yet those of the batch, on its device: [rows of atoms][3], [slots],
@@ -95,6 +97,12 @@ struct ath_model {
     char hash[33];
 };
 
+/* Whether compute gives this field. */
+static inline bool ath__model_computes(const ath_model *model, ath_field_id field)
+{
+    return field == ATH_FIELD_FORCES || field == ATH_FIELD_ENERGY ||
+           (field == ATH_FIELD_STRESS && !model->traits.no_stress);
+}
 /* A model from a table that is not in the registry. options NULL: defaults. */
 ath_status ath__model_create_from(ath_context *ctx, const ath__model_ops *ops, const char *options,
                                   ath_model **out);

@@ -149,6 +149,8 @@ static void sum_traits(const void *object, ath__model_traits *out)
         out->capturable = out->capturable && term->capturable;
         out->batch_invariant = out->batch_invariant && term->batch_invariant;
         out->whole_batch = out->whole_batch || term->whole_batch;
+        out->no_stress = out->no_stress || term->no_stress;
+        out->not_conservative = out->not_conservative || term->not_conservative;
     }
 }
 

@@ -1,5 +1,6 @@
 #!/bin/sh
 # The program as people run it: what it prints, what it writes, and how it exits.
+# Groups of jobs (run, check) are in job_groups.sh.
 # usage: test_cli.sh GROUP PROGRAM EXAMPLES REFERENCE_DATA TEST_DIR
 set -u
 group=$1
@@ -72,7 +73,7 @@ group_usage()
     expect 0 --version
     says '^athanor [0-9]*\.[0-9]*\.[0-9]*$' out
     expect 64 rleax
-    for command in relax md static info; do
+    for command in relax md static run check info; do
         expect 0 $command --help
         says "usage: athanor $command" out
         says '--verbose' out
@@ -172,7 +173,7 @@ group_input()
         'finished rejected rejected quarantined finished finished'
     same 'frames' "$(column frame some/results.csv)" '0 1 2 3 4 5'
     same 'reasons' "$(column reason some/results.csv)" \
-        'converged bad_input bad_input non_finite converged converged'
+        'converged bad_input bad_input too_close converged converged'
     same 'final' "$(names some/final.extxyz)" 'good1 same five good2'
     says 'note="two words"' some/final.extxyz
     says ' level=7 ' some/final.extxyz
@@ -180,7 +181,7 @@ group_input()
     says 'bad.xyz:8:8' err
     expect 3 relax bad.xyz --out small --max-atoms 4
     same 'too large' "$(column reason small/results.csv)" \
-        'converged bad_input bad_input non_finite too_large converged'
+        'converged bad_input bad_input too_close too_large converged'
     expect 0 relax c.xyz@1:3 c.xyz@-1 c.xyz@::3 --out slices --steps 1000
     same 'slices' "$(names slices/final.extxyz)" \
         "$(names c.xyz | awk '{ print $2, $3, $4, $1, $4 }')"
@@ -243,7 +244,7 @@ group_bad()
     spoiled lacks.xyz 'emt has no parameters for Fe'
     atoms 'Cu 2.5 0 0' >top.xyz
     expect 3 relax good.xyz top.xyz good.xyz --out d --overwrite
-    says '^athanor: warning: top.xyz frame 0 failed (non_finite) after 0 steps' err
+    says '^athanor: warning: top.xyz frame 0 failed (too_close) after 0 steps' err
     same 'bits of the others beside top.xyz' \
         "$(grep -A 3 -F name=good d/final.extxyz | grep -v -e -- | sort | cksum)" "$good_bits"
     expect 65 relax good.xyz top.xyz good.xyz --out d --overwrite --strict
@@ -513,6 +514,9 @@ group_ase()
     "$python" "$here/ase_check.py" "$examples" relax md static || bad 'ASE does not agree'
     checks=$((checks + 1))
 }
+
+# shellcheck disable=SC1091
+. "$here/job_groups.sh"
 
 "group_$group"
 echo "$group: $checks checks, $faults failed"

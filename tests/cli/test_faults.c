@@ -1,5 +1,6 @@
-/* The program with failing memory and files: `athanor relax` runs as a function on a host whose
- * n-th allocation or n-th i/o call fails, for every n, once and from then on. After each run
+/* The program with failing memory and files: `athanor relax` and `athanor run` run as functions on
+ * a host whose n-th allocation or n-th i/o call fails, for every n, once and from then on. After
+ * each run
  *
  *   - every block of memory and every file is given back,
  *   - the exit code is one that is laid down, and if it says that all is well, the outputs have the
@@ -40,6 +41,8 @@ typedef struct fault_rig {
     int64_t n_blocks, n_files; /* alive */
     int error;                 /* of a failing i/o call, errno value */
     char folder[64];           /* where the test works */
+    bool job;                  /* run, else relax */
+    bool check;                /* of a job: check, else run */
 } fault_rig;
 
 static bool fault_due(enum fault_mode mode, int64_t call, int64_t at)
@@ -164,6 +167,19 @@ static const char fault_input[] =
     "2\nProperties=species:S:1:pos:R:3 name=g\nAu 0 0 0\nNi 2.4 0 0.1\n";
 enum { FAULT_FRAMES = 5, FAULT_ROWS = 7 };
 
+/* Every structure goes through two stages, past hooks and sinks with files of their own. */
+static const char fault_job[] =
+    "model: emt\nthreads: 1\n"
+    "stages:\n"
+    "  - {name: a, integrator: fire, steps: 6, until: {fmax: 0.05, energy_change: 1}, at_limit: "
+    "continue,\n"
+    "     hooks: [{type: snapshot, every: 4, sink: snap.xyz}]}\n"
+    "  - {name: b, integrator: nve, steps: 3}\n"
+    "limits: {systems: 2, max_force: 1e6}\n"
+    "hooks: [{type: log, every: 2}, {type: timing}, {type: nan}]\n"
+    "sinks: [{type: memory, capacity: 1}, {type: file, path: all.xyz}]\n"
+    "policy: spill\n";
+
 static void fault_path(const fault_rig *rig, const char *name, char out[160])
 {
     snprintf(out, 160, "%s/%s", rig->folder, name);
@@ -196,12 +212,16 @@ static void fault_clean(const fault_rig *rig)
 
 static int fault_run(fault_rig *rig)
 {
-    char in[160], out[160];
+    char in[160], out[160], yaml[160];
     fault_path(rig, "in.xyz", in);
     fault_path(rig, "out", out);
-    char *argv[] = {"athanor", "relax",   in,  "--out", out, "--max-systems",
-                    "2",       "--steps", "6", "-j",    "1", "--every",
-                    "4",       NULL};
+    fault_path(rig, "job.yaml", yaml);
+    char *relax[] = {"athanor", "relax",   in,  "--out", out, "--max-systems",
+                     "2",       "--steps", "6", "-j",    "1", "--every",
+                     "4",       NULL};
+    char *job[] = {"athanor", rig->check ? "check" : "run", yaml, in, "--out", out, NULL};
+    char **argv = rig->job ? job : relax;
+    const int argc = (int)(rig->job ? sizeof job / sizeof *job : sizeof relax / sizeof *relax) - 1;
     rig->n_memory = rig->n_io = 0;
     FILE *null = fopen("/dev/null", "w");
     assert_non_null(null);
@@ -222,19 +242,55 @@ static int fault_run(fault_rig *rig)
         .out = null,
         .err = null,
     };
-    const int code = cli_main((int)(sizeof argv / sizeof *argv) - 1, argv, &host);
+    const int code = cli_main(argc, argv, &host);
     fclose(null);
     return code;
 }
 
+/* Further files that a run writes: as they are without any failure, and what they are called. */
+enum { FAULT_FILES = 3 };
+static const char *const fault_relax_files[FAULT_FILES] = {"out/traj.extxyz", NULL, NULL};
+static const char *const fault_job_files[FAULT_FILES] = {"out/snap.xyz", "out/log.csv",
+                                                         "out/all.xyz"};
+
 /* The outputs of a run without any failure. */
-static char *fault_final, *fault_rows, *fault_traj;
+static char *fault_final, *fault_rows, *fault_files[FAULT_FILES];
+
+static const char *fault_file(const fault_rig *rig, int i)
+{
+    return rig->job ? fault_job_files[i] : fault_relax_files[i];
+}
+
+/* All files are there, to the last byte. */
+static void fault_check_files(const fault_rig *rig)
+{
+    for (int i = 0; i < FAULT_FILES && fault_file(rig, i); i++) {
+        char *text = fault_slurp(rig, fault_file(rig, i));
+        assert_non_null(text);
+        assert_string_equal(text, fault_files[i]);
+        free(text);
+    }
+}
 
 static int fault_count(const char *text, const char *pattern)
 {
     int n = 0;
     for (; text && (text = strstr(text, pattern)) != NULL; text++) {
         n++;
+    }
+    return n;
+}
+
+/* Rows of structures that have come out of a stage. */
+static int fault_count_ended(const char *rows)
+{
+    static const char *const stages[] = {"relax", "a", "b"};
+    static const char *const states[] = {"finished", "quarantined", "step_limit"};
+    char pattern[64];
+    int n = 0;
+    for (int i = 0; i < 9; i++) {
+        snprintf(pattern, sizeof pattern, ",%s,%s,", stages[i / 3], states[i % 3]);
+        n += fault_count(rows, pattern);
     }
     return n;
 }
@@ -277,16 +333,14 @@ static bool fault_check(const fault_rig *rig, int code, int64_t at)
     fault_check_frames(final);
     fault_check_frames(rest);
     if (final && rows) { /* what was acknowledged is there */
-        assert_int_equal(fault_count(final, "Properties="),
-                         fault_count(rows, ",relax,finished,") +
-                             fault_count(rows, ",relax,quarantined,") +
-                             fault_count(rows, ",relax,step_limit,"));
+        assert_int_equal(fault_count(final, "Properties="), fault_count_ended(rows));
     }
     if (code == CLI_PARTIAL) {
         assert_non_null(final);
         assert_non_null(rows);
         assert_string_equal(final, fault_final);
         assert_string_equal(rows, fault_rows);
+        fault_check_files(rig);
     }
     free(final);
     free(rows);
@@ -390,40 +444,96 @@ static void test_short_transfers(void **state)
     rig.io = FAULT_SHORT;
     fault_clean(&rig);
     assert_true(fault_check(&rig, fault_run(&rig), 0));
-    char *traj = fault_slurp(&rig, "out/traj.extxyz");
-    assert_non_null(traj);
-    assert_string_equal(traj, fault_traj);
-    free(traj);
+    fault_check_files(&rig);
     fault_clean(&rig);
 }
 
-static int fault_set_up(void **state)
+/* `check`: nothing is left in memory, and nothing is made, whichever call fails. */
+static void fault_check_sweep(fault_rig *rig, int64_t n_calls, int64_t *n_survived)
+{
+    char out[160];
+    fault_path(rig, "out", out);
+    *n_survived = 0;
+    for (rig->at = 1; rig->at <= n_calls; rig->at++) {
+        const int code = fault_run(rig);
+        assert_true(code == CLI_PARTIAL || code >= CLI_USAGE);
+        assert_int_equal(rig->n_blocks, 0);
+        assert_int_equal(rig->n_files, 0);
+        assert_int_not_equal(access(out, F_OK), 0);
+        *n_survived += code == CLI_PARTIAL;
+    }
+}
+
+static void test_check(void **state)
+{
+    fault_rig rig = *(fault_rig *)*state;
+    int64_t n_survived = 0;
+    rig.check = true;
+    fault_clean(&rig);
+    assert_int_equal(fault_run(&rig), CLI_PARTIAL);
+    const int64_t n_memory = rig.n_memory, n_io = rig.n_io;
+    assert_true(n_memory > 100 && n_io > 2);
+    rig.memory = FAULT_ONCE;
+    fault_check_sweep(&rig, n_memory, &n_survived);
+    print_message("%lld of %lld checks went on\n", (long long)n_survived, (long long)n_memory);
+    assert_true(n_survived < n_memory / 10);
+    rig.memory = FAULT_FOR_EVER;
+    fault_check_sweep(&rig, n_memory, &n_survived);
+    assert_true(n_survived < n_memory / 10);
+    rig.memory = FAULT_NONE;
+    rig.io = FAULT_ONCE;
+    rig.error = EIO;
+    fault_check_sweep(&rig, n_io, &n_survived);
+    assert_true(n_survived < n_io);
+}
+
+static int fault_put(const fault_rig *rig, const char *name, const char *text)
+{
+    char path[160];
+    fault_path(rig, name, path);
+    FILE *f = fopen(path, "w");
+    return !f || fputs(text, f) < 0 || fclose(f) != 0 ? -1 : 0;
+}
+
+static int fault_begin(void **state, bool job)
 {
     fault_rig *rig = calloc(1, sizeof *rig);
-    char path[160];
+    bool whole = true;
     if (!rig) {
         return -1;
     }
+    rig->job = job;
     const char *temporary = getenv("TMPDIR");
     snprintf(rig->folder, sizeof rig->folder, "%.40s/faults.XXXXXX",
              temporary && strlen(temporary) <= 40 ? temporary : "/tmp");
     if (!mkdtemp(rig->folder)) {
         return -1;
     }
-    fault_path(rig, "in.xyz", path);
-    FILE *f = fopen(path, "w");
-    if (!f || fputs(fault_input, f) < 0 || fclose(f) != 0) {
+    if (fault_put(rig, "in.xyz", fault_input) < 0 || fault_put(rig, "job.yaml", fault_job) < 0) {
         return -1;
     }
     const int code = fault_run(rig);
     fault_final = fault_slurp(rig, "out/final.extxyz");
     fault_rows = fault_slurp(rig, "out/results.csv");
-    fault_traj = fault_slurp(rig, "out/traj.extxyz");
+    for (int i = 0; i < FAULT_FILES && fault_file(rig, i); i++) {
+        fault_files[i] = fault_slurp(rig, fault_file(rig, i));
+        whole = whole && fault_files[i];
+    }
     *state = rig;
-    return code == CLI_PARTIAL && fault_final && fault_rows && fault_traj && rig->n_blocks == 0 &&
+    return code == CLI_PARTIAL && fault_final && fault_rows && whole && rig->n_blocks == 0 &&
                    rig->n_files == 0
                ? 0
                : -1;
+}
+
+static int fault_begin_relax(void **state)
+{
+    return fault_begin(state, false);
+}
+
+static int fault_begin_job(void **state)
+{
+    return fault_begin(state, true);
 }
 
 static int fault_tear_down(void **state)
@@ -434,7 +544,10 @@ static int fault_tear_down(void **state)
     const int result = system(command);
     free(fault_final);
     free(fault_rows);
-    free(fault_traj);
+    for (int i = 0; i < FAULT_FILES; i++) {
+        free(fault_files[i]);
+        fault_files[i] = NULL;
+    }
     free(rig);
     return result;
 }
@@ -447,5 +560,8 @@ int main(void)
         cmocka_unit_test(test_io_for_ever),     cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_short_transfers),
     };
-    return cmocka_run_group_tests_name("faults", tests, fault_set_up, fault_tear_down);
+    const struct CMUnitTest checks[] = {cmocka_unit_test(test_check)};
+    return cmocka_run_group_tests_name("faults", tests, fault_begin_relax, fault_tear_down) +
+           cmocka_run_group_tests_name("faults of a job", tests, fault_begin_job, fault_tear_down) +
+           cmocka_run_group_tests_name("faults of check", checks, fault_begin_job, fault_tear_down);
 }

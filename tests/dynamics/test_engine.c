@@ -106,7 +106,7 @@ static ath_dynamics *make(const fixture *f, ath_integrator *integrator, double f
     ath_dynamics *dyn = NULL;
     config.model = f->lj;
     config.integrator = integrator;
-    config.convergence = fmax > 0 ? &convergence : NULL;
+    config.convergence_hook = fmax > 0 ? &convergence : NULL;
     config.n_steps = n_steps;
     config.velocities = velocities;
     config.temperature = 60;
@@ -266,7 +266,8 @@ static void check_quarantine(const char *device)
         assert_true(structures_digest(f.ctx, batch, i) == structures_digest(f.ctx, healthy, i));
     }
     for (int32_t i = N; i < N + 2; i++) {
-        assert_int_equal(read_int(&f, batch, ATH_FIELD_REASON, i), ATH_REASON_NON_FINITE);
+        assert_int_equal(read_int(&f, batch, ATH_FIELD_REASON, i),
+                         i == N ? ATH_REASON_NON_FINITE : ATH_REASON_TOO_CLOSE);
         assert_int_equal(ath_reason_state(ATH_REASON_NON_FINITE), ATH_STATE_QUARANTINED);
         assert_int_equal(read_int(&f, batch, ATH_FIELD_STATUS, i), 1);
     }
@@ -337,23 +338,40 @@ static void check_refill(const char *device)
     for (int32_t i = 0; i < 40; i++) {
         systems[i] = structures_cluster(f.ctx, i == 17 ? 500 : 2 + i, 18, 3.9, (uint32_t)i);
     }
-    ath_sampler *sampler = NULL;
-    OK(f.ctx, ath_sampler_from_systems(f.ctx, systems, 40, &sampler));
-    ath_dynamics *part = make(&f, f.langevin, 0, 12, ATH_VELOCITIES_THERMAL), *dyn = NULL;
-    OK(f.ctx, ath_fuse(f.ctx, &part, 1, &dyn));
+    ath_sampler *source = NULL, *sampler = NULL;
+    OK(f.ctx, ath_sampler_from_systems(f.ctx, systems, 40, &source));
+    const ath_sampler_size_config limits = {
+        .size = sizeof limits, .source = source, .max_atoms = 150};
+    OK(f.ctx, ath_sampler_by_size(f.ctx, &limits, &sampler));
     drained d = {0};
-    const ath_drain drain = {.size = sizeof drain,
-                             .user = &d,
-                             .done = drained_done,
-                             .rejected = drained_rejected,
-                             .max_systems = 7,
-                             .max_atoms = 150,
-                             .frequency = 5};
-    OK(f.ctx, ath_dynamics_run_sampler(dyn, f.device, sampler, &drain));
+    ath_sink *sink = NULL;
+    ath_dynamics *part = NULL, *dyn = NULL;
+    ath_dynamics_config config = ath_dynamics_defaults();
+    OK(f.ctx, ath_sink_callback(f.ctx, drained_done, &d, &sink));
+    config.model = f.lj;
+    config.integrator = f.langevin;
+    config.n_steps = 12;
+    config.velocities = ATH_VELOCITIES_THERMAL;
+    config.temperature = 60;
+    config.n_threads = 2;
+    config.sampler = sampler;
+    config.sinks = &sink;
+    config.n_sinks = 1;
+    config.device = f.device;
+    config.max_batch_size = 7;
+    config.refill_frequency = 5;
+    config.rejected = drained_rejected;
+    config.user = &d;
+    OK(f.ctx, ath_dynamics_create(f.ctx, &config, &part));
+    OK(f.ctx, ath_fuse(f.ctx, &part, 1, &dyn));
+    OK(f.ctx, ath_dynamics_run(dyn, NULL, ATH_UNSET));
+    assert_true(ath_dynamics_done(dyn));
+    ath_sink_destroy(&sink);
     assert_int_equal(d.n_done, 39);
     assert_int_equal(d.n_rejected, 1);
     assert_true(d.n_refused > 3);
     ath_sampler_destroy(&sampler);
+    ath_sampler_destroy(&source);
     ath_dynamics_destroy(&dyn);
     ath_dynamics_destroy(&part);
     for (int32_t i = 0; i < 40; i++) {
@@ -372,7 +390,7 @@ static void check_entry(const char *device)
     ath_dynamics *dyn = NULL;
     config.model = f.lj;
     config.integrator = f.fire;
-    config.convergence = &convergence;
+    config.convergence_hook = &convergence;
     config.assess_on_entry = true;
     config.n_steps = 10;
     OK(f.ctx, ath_dynamics_create(f.ctx, &config, &dyn));

@@ -23,7 +23,7 @@ static ath_status pen_call(void *user, const ath_hook_context *c)
     t->marks[t->n] = p->mark;
     t->n++;
     if (c->stage == ATH_STAGE_ON_CONVERGE) {
-        assert_true(c->n_converged > 0);
+        assert_true(c->n_masked > 0);
     }
     return t->n == t->fail_at ? ATH_E_IO : ATH_OK;
 }

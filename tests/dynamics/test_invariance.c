@@ -25,8 +25,8 @@ typedef struct setting {
     int32_t threads;
     double skin;
     bool rebuild_always;
-    bool alone;     /* every watched system in a batch of its own */
-    int32_t others; /* fillers in the batch */
+    int32_t together; /* > 0: watched systems in batches of so many, without fillers */
+    int32_t others;   /* fillers in the batch */
     bool shuffled;
     int32_t tile_bytes;
     int32_t refills; /* > 0: fillers are removed and put back this often during the run */
@@ -62,19 +62,28 @@ static const setting settings[] = {
      .skin = 0.4,
      .others = FILLERS / 2,
      .refills = 4},
-    {.name = "alone", .device = "host", .threads = 1, .skin = 0.4, .alone = true},
+    {.name = "alone", .device = "host", .threads = 1, .skin = 0.4, .together = 1},
+    {.name = "by 2", .device = "host", .threads = 2, .skin = 0.4, .together = 2},
+    {.name = "by 17",
+     .device = "host",
+     .threads = 2,
+     .skin = 0.4,
+     .together = 17,
+     .shuffled = true},
     {.name = "base instructions", .device = "host:isa=base", .threads = 2, .skin = 0.4},
     {.name = "AVX2", .device = "host:isa=v3", .threads = 2, .skin = 0.4},
     {.name = "AVX-512", .device = "host:isa=v4", .threads = 2, .skin = 0.4},
     {.name = "mock device", .device = "mock", .threads = 1, .skin = 0.4},
 };
 
+enum { ALLOYS = -1 }; /* structures of alloys_1000.extxyz, else emt_1000.extxyz */
+
 typedef struct subject {
     const char *name;
     const char *model;
     const char *integrator;
     ath_velocities velocities;
-    int32_t number;     /* of structures made here, 0: those of the file */
+    int32_t number;     /* of structures made here; 0, ALLOYS: those of a file */
     double spacing;     /* of their atoms, angstrom */
     int64_t min_builds; /* of every list */
 } subject;
@@ -94,7 +103,7 @@ static const subject subjects[] = {
     {"sum langevin", "sum:0.6*emt+1*lj:epsilon=0.01,sigma=2.5,cutoff=6.5,scheme=energy-shift",
      "langevin:timestep=3,temperature=1500,friction=0.01", ATH_VELOCITIES_THERMAL, 0, 0, 2},
     {"nep langevin", "nep:file=" ATH_REFERENCE_DATA "/nep/models/UNEP-v1-Song2024.txt",
-     "langevin:timestep=3,temperature=1500,friction=0.01", ATH_VELOCITIES_THERMAL, 0, 0, 2},
+     "langevin:timestep=3,temperature=1500,friction=0.01", ATH_VELOCITIES_THERMAL, ALLOYS, 0, 2},
 };
 
 typedef struct bench {
@@ -105,7 +114,7 @@ typedef struct bench {
 
 static bool bench_load(bench *b, const subject *s)
 {
-    if (s->number) {
+    if (s->number > 0) {
         b->n = WATCHED + FILLERS;
         b->systems = calloc((size_t)b->n, sizeof *b->systems);
         for (int32_t i = 0; i < b->n; i++) {
@@ -116,8 +125,9 @@ static bool bench_load(bench *b, const subject *s)
                     : structures_cluster(b->ctx, 2 + i * 7 % 90, s->number, s->spacing, seed);
         }
     } else {
-        b->systems = structures_read(b->ctx, ATH_REFERENCE_DATA "/structures/emt_1000.extxyz",
-                                     WATCHED + FILLERS, &b->n);
+        const char *path = s->number == ALLOYS ? ATH_REFERENCE_DATA "/structures/alloys_1000.extxyz"
+                                               : ATH_REFERENCE_DATA "/structures/emt_1000.extxyz";
+        b->systems = structures_read(b->ctx, path, WATCHED + FILLERS, &b->n);
     }
     b->n_watched = b->n < WATCHED ? b->n : WATCHED;
     return b->n > 0;
@@ -203,11 +213,12 @@ static void bench_run(const bench *b, const subject *s, const setting *how, uint
     OK(b->ctx, ath_device_open(b->ctx, how->device, &device));
     OK(b->ctx, ath_model_create(b->ctx, s->model, &model));
     OK(b->ctx, ath_integrator_create(b->ctx, s->integrator, &integrator));
-    const int32_t per_batch = how->alone ? 1 : b->n_watched + how->others;
+    const int32_t per_batch = how->together ? how->together : b->n_watched + how->others;
     int32_t *who = malloc((size_t)per_batch * sizeof *who);
     ath_dynamics *dyn = bench_dynamics(b, s, how, model, integrator);
     for (int32_t first = 0; first < b->n_watched; first += per_batch) {
-        int32_t n = per_batch < b->n - first ? per_batch : b->n - first;
+        const int32_t end = how->together ? b->n_watched : b->n;
+        int32_t n = per_batch < end - first ? per_batch : end - first;
         ath_batch *batch = NULL;
         const ath_batch_config config = {.size = sizeof config, .device = device};
         bench_order(who, n, how->shuffled);

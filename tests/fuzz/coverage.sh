@@ -11,9 +11,10 @@ for tool in gcc gcov gcovr cmake ctest; do
 done
 
 readers='src/flow/extxyz_[a-z]*\.c src/data/container\.c src/data/packet\.c src/data/record\.c
-         src/models/nep_read\.c src/models/sw_read\.c src/base/option\.c src/base/number\.c'
+         src/models/nep_read\.c src/models/sw_read\.c src/base/option\.c src/base/number\.c cli/job[a-z_]*\.c'
 tests="test_extxyz_dialects test_extxyz_errors test_extxyz_failures test_extxyz_writer
-       test_container test_container_damage test_container_sizes test_nep_read test_sw_read test_option test_number"
+       test_container test_container_damage test_container_sizes test_nep_read test_sw_read test_option test_number
+       test_job test_job_manual"
 for target in "$source"/tests/fuzz/fuzz_*.c; do
     tests="$tests test_$(basename "$target" .c)"
 done

@@ -17,7 +17,7 @@ failed=0
 # each COMMAND: for all files, several at once; what it prints is a finding.
 each()
 {
-    ls src/*/*.c cli/*.c | xargs -P "$jobs" -n 1 sh -c "$1" sh >"$out/log" 2>&1
+    ls src/*/*.c src/*/*/*.c cli/*.c | xargs -P "$jobs" -n 1 sh -c "$1" sh >"$out/log" 2>&1
 }
 
 for tool in $tools; do
@@ -35,7 +35,7 @@ for tool in $tools; do
         command -v cppcheck >/dev/null || { echo "skipped: no cppcheck"; continue; }
         # shellcheck disable=SC2086
         cppcheck -q -j "$jobs" --enable=warning,portability,performance --std=c11 --library=posix --inline-suppr \
-            --suppressions-list=tests/package/analyze.txt ${flags#-std=c17} $(ls src/*/*.c cli/*.c | grep -v _kernel.c) >"$out/log" 2>&1
+            --suppressions-list=tests/package/analyze.txt ${flags#-std=c17} $(ls src/*/*.c src/*/*/*.c cli/*.c | grep -v _kernel.c) >"$out/log" 2>&1
         ;;
     esac
     n=$(grep -c -E '(error|warning|portability|performance): ' "$out/log")

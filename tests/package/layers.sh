@@ -10,9 +10,12 @@ trap 'rm -f "$bad"' EXIT
 list_includes()
 {
     for file in "$source"/src/*/*.c "$source"/src/*/*.h "$source"/src/*/*.cu "$source"/src/*/*.cuh \
-                "$source"/src/*/*.def "$source"/cli/*.c "$source"/cli/*.h; do
+                "$source"/src/*/*.def "$source"/src/*/*/*.c "$source"/src/*/*/*.h \
+                "$source"/cli/*.c "$source"/cli/*.h; do
         [ -f "$file" ] || continue
-        folder=$(basename "$(dirname "$file")")
+        folder=${file#"$source"/}
+        folder=${folder#src/}
+        folder=${folder%%/*}
         sed -n 's/^[ \t]*#[ \t]*include[ \t]*["<]\([^">]*\)[">].*/\1/p' "$file" |
             while read -r include; do
                 echo "${file#"$source"/} $folder $include"

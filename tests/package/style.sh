@@ -5,7 +5,8 @@ set -u
 cd "$1" || exit 1
 n=0
 failed=0
-for file in include/athanor/*.h src/*/*.c src/*/*.h src/*/*.cu src/*/*.cuh cli/*.c cli/*.h \
+for file in include/athanor/*.h src/*/*.c src/*/*.h src/*/*.cu src/*/*.cuh src/*/*/*.c src/*/*/*.h \
+            cli/*.c cli/*.h \
             tests/*/*.c tests/*/*.h examples/*.c bench/*.c; do
     [ -f "$file" ] || continue
     n=$((n + 1))

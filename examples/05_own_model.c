@@ -1,5 +1,5 @@
-/* Molecular dynamics with a potential of one's own: a Morse pair potential for copper as a
- * callback, a thousand steps of two clusters at constant energy.
+/* A potential of one's own: a Morse pair potential for copper as a callback. A dimer and a cluster
+ * are relaxed; the dimer has to end with the distance r0 and the energy -D.
  *
  * u(r) = D (exp(-2 a (r - r0)) - 2 exp(-a (r - r0))), cut off where it is 1e-6 eV.
  */
@@ -40,18 +40,17 @@ static ath_status morse(void *user, const ath_model_view *view)
     return ATH_OK;
 }
 
-/* A cube of side^3 atoms. */
-static ath_status cluster(ath_context *ctx, int32_t side, ath_system **out)
+/* The first n places of a cube of 4 x 4 x 4. */
+static ath_status cluster(ath_context *ctx, int32_t n, ath_system **out)
 {
     void *numbers = NULL, *positions = NULL;
-    const int32_t n = side * side * side;
     ath_status status = ath_system_create(ctx, n, out);
     status = status < 0 ? status : ath_system_field(*out, ATH_FIELD_NUMBERS, &numbers);
     status = status < 0 ? status : ath_system_field(*out, ATH_FIELD_POSITIONS, &positions);
     for (int32_t i = 0; status >= 0 && i < n; i++) {
         double *x = (double *)positions + 3 * (int64_t)i;
         ((int32_t *)numbers)[i] = 29;
-        x[0] = 2.5 * (i % side), x[1] = 2.5 * (i / side % side), x[2] = 2.5 * (i / side / side);
+        x[0] = 2.5 * (i % 4), x[1] = 2.5 * (i / 4 % 4), x[2] = 2.5 * (i / 16);
     }
     return status;
 }
@@ -62,31 +61,32 @@ int main(void)
     ath_device *device = NULL;
     ath_system *systems[2] = {NULL, NULL};
     ath_batch *batch = NULL;
-    ath_dynamics *md = NULL;
+    ath_dynamics *relax = NULL;
+    double energy[2] = {0.0}, x[6] = {0.0};
+    const ath_convergence convergence = {.size = sizeof convergence, .fmax = 1e-4};
     ath_dynamics_config config = ath_dynamics_defaults();
     ath_callback_config model = {.size = sizeof model, .name = "morse", .cutoff = cutoff};
     model.batch_invariant = true;
     model.compute = morse;
-    config.velocities = ATH_VELOCITIES_THERMAL;
-    config.temperature = 300;
+    config.convergence_hook = &convergence;
     ath_status s = ath_context_create(NULL, &ctx);
     s = s < 0 ? s : ath_device_open(ctx, "host", &device);
-    s = s < 0 ? s : cluster(ctx, 3, &systems[0]);
-    s = s < 0 ? s : cluster(ctx, 4, &systems[1]);
+    s = s < 0 ? s : cluster(ctx, 2, &systems[0]);
+    s = s < 0 ? s : cluster(ctx, 64, &systems[1]);
     s = s < 0 ? s : ath_batch_from_systems(ctx, device, systems, 2, &batch);
     s = s < 0 ? s : ath_model_callback(ctx, &model, &config.model);
-    s = s < 0 ? s : ath_integrator_create(ctx, "nve:timestep=2", &config.integrator);
-    s = s < 0 ? s : ath_dynamics_create(ctx, &config, &md);
-    s = s < 0 ? s : ath_dynamics_run(md, batch, 1000);
+    s = s < 0 ? s : ath_integrator_create(ctx, "fire", &config.integrator);
+    s = s < 0 ? s : ath_dynamics_create(ctx, &config, &relax);
+    s = s < 0 ? s : ath_dynamics_run(relax, batch, 2000);
+    s = s < 0 ? s : ath_batch_read(batch, ATH_FIELD_POSITIONS, 0, x);
     for (int i = 0; s >= 0 && i < 2; i++) {
-        double energy = 0.0;
-        s = ath_batch_read(batch, ATH_FIELD_ENERGY, i, &energy);
-        printf("cluster %d: potential energy %.6f eV after 1000 steps\n", i, energy);
+        s = ath_batch_read(batch, ATH_FIELD_ENERGY, i, &energy[i]);
+        printf("%d atoms: %.6f eV\n", (int)ath_batch_n_atoms_of(batch, i), energy[i]);
     }
     if (s < 0) {
         fprintf(stderr, "%s: %s\n", ath_status_text(s), ath_context_message(ctx));
     }
-    ath_dynamics_destroy(&md);
+    ath_dynamics_destroy(&relax);
     ath_integrator_destroy(&config.integrator);
     ath_model_destroy(&config.model);
     ath_batch_destroy(&batch);
@@ -94,5 +94,5 @@ int main(void)
     ath_system_destroy(&systems[1]);
     ath_device_close(&device);
     ath_context_destroy(&ctx);
-    return s < 0;
+    return !(s >= 0 && fabs(energy[0] + depth) < 1e-6 && fabs(x[3] - x[0] - r0) < 1e-3);
 }
