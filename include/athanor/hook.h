@@ -56,7 +56,7 @@ typedef struct ath_hook_context {
     /* [n_systems], by public order: 1 for the systems that the call is about. Those are the ones
      * that the hook's part moves in this step (of a fused dynamics' own hook: that any part moves),
      * and with ATH_HOOK_OWN_STEPS of these those for which it is due; at ON_CONVERGE the ones that
-     * have met the criteria in this step. Valid during the call. */
+     * have met the criteria in this step, or on entry. Valid during the call. */
     const uint8_t *mask;
 } ath_hook_context;
 

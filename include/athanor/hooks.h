@@ -94,8 +94,8 @@ ATH_API ath_status ath_hook_snapshot(ath_context *ctx, ath_sink *sink, ath_hook 
 /* Puts a system into a sink (borrowed) when it meets its criteria: once in each stage of its life,
  * also if it stays in the stage. ON_CONVERGE, frequency 1. Which systems it has seen is kept in a
  * user field of theirs, "converged_snapshot" ("converged_snapshot.2" for the second such hook of a
- * dynamics, and so on), and so in checkpoints. A system that meets its criteria on entry, without a
- * step, makes no ON_CONVERGE. A system that finds no room is not noted as seen. S */
+ * dynamics, and so on), and so in checkpoints. A system that finds no room is not noted as seen. S
+ */
 ATH_API ath_status ath_hook_converged_snapshot(ath_context *ctx, ath_sink *sink, ath_hook *out);
 
 /* ---- guards ---- */

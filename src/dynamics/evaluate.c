@@ -103,6 +103,9 @@ static ath_status evaluate_met(ath__job *job, ath_batch *batch)
         return ATH_OK;
     }
     job->n_met += n_met;
+    if (ath__hooks_due(dyn, ATH_STAGE_ON_CONVERGE, ATH_STAGE_ON_CONVERGE, ATH_HOOK_READS_ENERGY)) {
+        ATH__TRY(ath__evaluate_left_over(dyn, batch, ATH__SCHEDULE_STALE));
+    }
     ATH__TRY(ath__books_look(dyn, batch));
     return ath__hooks_call(dyn, batch, ATH_STAGE_ON_CONVERGE, ATH_OK);
 }

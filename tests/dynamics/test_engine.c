@@ -277,12 +277,31 @@ static void check_quarantine(const char *device)
     fixture_close(&f);
 }
 
-static void check_no_allocation(const char *device)
+static ath_status idle_call(void *user, const ath_hook_context *context)
+{
+    *(int64_t *)user += context->n_masked;
+    return ATH_OK;
+}
+
+static void check_allocations(const char *device, int n_hooks)
 {
     fixture f;
+    int64_t n_seen = 0;
     fixture_open(&f, device);
     ath_batch *batch = fixture_batch(&f);
     ath_dynamics *dyn = make(&f, f.nve, 0, ATH_UNSET, ATH_VELOCITIES_THERMAL);
+    for (int k = 0; k < n_hooks; k++) { /* of the engine's steps and of own ones, some that write */
+        const ath_hook hook = {.size = sizeof hook,
+                               .name = "idle",
+                               .stage = (ath_stage)(3 * k),
+                               .frequency = k == 1 ? 1 : 1 + k,
+                               .access = k == 1   ? ATH_HOOK_WRITES
+                                         : k == 2 ? ATH_HOOK_OWN_STEPS
+                                                  : 0,
+                               .user = &n_seen,
+                               .call = idle_call};
+        OK(f.ctx, ath_dynamics_register_hook(dyn, &hook));
+    }
     OK(f.ctx, ath_dynamics_run(dyn, batch, 400)); /* lists and queues reach their size */
     int64_t before = n_allocations;
     OK(f.ctx, ath_dynamics_run(dyn, batch, 100));
@@ -290,6 +309,7 @@ static void check_no_allocation(const char *device)
     before = n_allocations;
     OK(f.ctx, ath_dynamics_run(dyn, batch, 400));
     assert_int_equal(n_allocations - before, once); /* of the call, not of the steps */
+    assert_true(n_hooks == 0 || n_seen > 900);
     ath_dynamics_destroy(&dyn);
     ath_batch_destroy(&batch);
     fixture_close(&f);
@@ -439,6 +459,12 @@ static void test_refusals(void **state)
     ath_dynamics_destroy(&dyn);
     ath_batch_destroy(&batch);
     fixture_close(&f);
+}
+
+static void check_no_allocation(const char *device)
+{
+    check_allocations(device, 0);
+    check_allocations(device, 3);
 }
 
 #define ON_BOTH(name)                                                                              \

@@ -303,6 +303,17 @@ static void test_fused(void **state)
     check_fused("mock");
 }
 
+/* A pen that sees that energies are there. */
+static ath_status energy_call(void *user, const ath_hook_context *c)
+{
+    for (int32_t i = 0; i < ath_batch_n_systems(c->batch); i++) {
+        double energy = 0.0;
+        const ath_status status = ath_batch_read(c->batch, ATH_FIELD_ENERGY, i, &energy);
+        assert_true(status == ATH_OK && energy < 0.0);
+    }
+    return pen_call(user, c);
+}
+
 /* Systems that meet the criteria when they come are told of like others: each once, by its part,
  * also where they go through several parts at once. */
 static void check_met_on_entry(const char *device)
@@ -314,7 +325,8 @@ static void check_met_on_entry(const char *device)
     const ath_convergence c = {.size = sizeof c, .fmax = 1e6};
     fixture_open(&f, device, plain);
     for (int32_t k = 0; k < 2; k++) {
-        const ath_hook hook = pen_hook(&p[k], ATH_STAGE_ON_CONVERGE, 1, 0);
+        ath_hook hook = pen_hook(&p[k], ATH_STAGE_ON_CONVERGE, 1, ATH_HOOK_READS_ENERGY);
+        hook.call = energy_call;
         ath_dynamics_config config = ath_dynamics_defaults();
         config.model = f.model;
         config.integrator = f.fire;
