@@ -9,6 +9,8 @@
 
 #include <athanor/container.h>
 #include <athanor/dynamics.h>
+#include <athanor/hooks.h>
+#include <athanor/pipeline.h>
 
 enum { SCENARIO_SYSTEMS = 5 };
 
@@ -23,6 +25,8 @@ typedef struct scenario {
     ath_sampler *source, *sampler;
     ath_sink *sink;
     ath_batch *batch, *other;
+    ath_pipeline *pipeline;
+    ath_hook hooks[2];
     const char *path; /* a file that may be written */
     uint64_t sum;
 } scenario;
@@ -37,11 +41,15 @@ typedef struct scenario {
 
 static inline void scenario_free(scenario *s)
 {
+    ath_pipeline_destroy(&s->pipeline);
     ath_batch_destroy(&s->batch);
     ath_batch_destroy(&s->other);
     ath_dynamics_destroy(&s->dyn);
     for (int k = 0; k < 3; k++) {
         ath_dynamics_destroy(&s->parts[k]);
+    }
+    for (int k = 0; k < 2; k++) {
+        ath_hook_free(&s->hooks[k]);
     }
     ath_sampler_destroy(&s->sampler);
     ath_sampler_destroy(&s->source);
@@ -192,18 +200,67 @@ static inline ath_status scenario_inflight(scenario *s, int32_t threads)
     return scenario_add(s, s->other);
 }
 
+/* Decides on the host: everything that has made three steps. */
+static inline ath_status scenario_custom(void *user, const ath_batch *batch, const uint8_t *mask,
+                                         uint8_t *met)
+{
+    (void)user;
+    for (int32_t i = 0; i < ath_batch_n_systems(batch); i++) {
+        int64_t steps = 0;
+        SCENARIO_TRY(ath_batch_read(batch, ATH_FIELD_STAGE_STEPS, i, &steps));
+        met[i] = mask[i] && steps >= 3;
+    }
+    return ATH_OK;
+}
+
+/* Two stages in a pipeline, with built-in hooks and a criterion of the user's. */
+static inline ath_status scenario_pipeline(scenario *s, int32_t threads)
+{
+    const ath_buffer_config buffer = {2, 40, 0};
+    const ath_criterion own = {.custom = scenario_custom};
+    const ath_convergence convergence = {
+        .size = sizeof convergence, .criteria = &own, .n_criteria = 1};
+    ath_dynamics_config config = scenario_config(s, threads);
+    SCENARIO_TRY(ath_sampler_from_systems(s->ctx, s->systems, SCENARIO_SYSTEMS, &s->sampler));
+    SCENARIO_TRY(ath_sink_memory(s->ctx, SCENARIO_SYSTEMS, &s->sink));
+    SCENARIO_TRY(ath_hook_clamp_forces(s->ctx, 0.05, &s->hooks[0]));
+    SCENARIO_TRY(ath_hook_wrap(s->ctx, true, &s->hooks[1]));
+    config.device = s->device;
+    config.buffer_config = &buffer;
+    config.max_batch_size = 3;
+    config.sampler = s->sampler;
+    config.convergence_hook = &convergence;
+    config.hooks = &s->hooks[0];
+    config.n_hooks = 1;
+    SCENARIO_TRY(ath_dynamics_create(s->ctx, &config, &s->parts[0]));
+    config.sampler = NULL;
+    config.convergence_hook = NULL;
+    config.hooks = &s->hooks[1];
+    config.n_steps = 4;
+    config.sinks = &s->sink;
+    config.n_sinks = 1;
+    SCENARIO_TRY(ath_dynamics_create(s->ctx, &config, &s->parts[1]));
+    const ath_pipe_part parts[2] = {{.dynamics = s->parts[0]}, {.dynamics = s->parts[1]}};
+    SCENARIO_TRY(ath_pipe(s->ctx, parts, 2, &s->pipeline));
+    SCENARIO_TRY(ath_pipeline_run(s->pipeline, NULL, ATH_UNSET));
+    SCENARIO_TRY(ath_sink_read_all(s->sink, s->device, &s->other));
+    return scenario_add(s, s->other);
+}
+
 /* All of them, one after the other, in a context with this allocator (NULL: the default). */
 static inline ath_status scenario_all(const ath_context_config *config, const char *device,
                                       int32_t threads, const char *path, uint64_t *sum)
 {
     ath_status status = ATH_OK;
     *sum = 0;
-    for (int which = 0; which < 2 && status >= 0; which++) {
+    for (int which = 0; which < 3 && status >= 0; which++) {
         scenario s = {.path = path};
         status = ath_context_create(config, &s.ctx);
         status = status < 0 ? status : scenario_begin(&s, device);
         if (status >= 0) {
-            status = which ? scenario_inflight(&s, threads) : scenario_plain(&s, threads);
+            status = which == 0   ? scenario_plain(&s, threads)
+                     : which == 1 ? scenario_inflight(&s, threads)
+                                  : scenario_pipeline(&s, threads);
         }
         *sum += s.sum;
         scenario_free(&s);
