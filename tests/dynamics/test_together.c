@@ -26,6 +26,7 @@ static const subject subjects[] = {
     {"lj:epsilon=0.0104,sigma=3.4,cutoff=7,precision=mixed",
      "langevin:timestep=20,temperature=2000,friction=0.01", 18, 3.9, 2000, 0.1},
     {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "fire:dt=5", 18, 3.9, 0, 0.001},
+    {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "fire2:dt=2,t_max=8", 18, 3.9, 0, 0.001},
     {"emt", "langevin:timestep=4,temperature=3000,friction=0.01", 29, 2.5, 3000, 0.05},
     {"emt", "fire:dt=5", 79, 2.9, 0, 0.001},
 };
@@ -146,13 +147,14 @@ SUBJECT(1)
 SUBJECT(2)
 SUBJECT(3)
 SUBJECT(4)
+SUBJECT(5)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_subject_0), cmocka_unit_test(test_subject_1),
         cmocka_unit_test(test_subject_2), cmocka_unit_test(test_subject_3),
-        cmocka_unit_test(test_subject_4),
+        cmocka_unit_test(test_subject_4), cmocka_unit_test(test_subject_5),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -247,6 +247,7 @@ static const struct {
     {"nve", UINT64_C(0xe870bc1bf6adb342)},
     {"langevin", UINT64_C(0x0d59e6a1d653c0a6)},
     {"fire", UINT64_C(0x78fc677a05e191f5)},
+    {"fire2", UINT64_C(0x50f8ccb95a889229)},
 };
 
 static void test_bits(void **state)

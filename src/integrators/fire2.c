@@ -1,0 +1,88 @@
+/* fire2.c - the optimizer "fire2" (fire2.h). Table, checks between options, launch. */
+#include <athanor/units.h>
+
+#include "integrators/fire2.h"
+
+typedef struct fire2_state {
+    double dt, t_min, t_max; /* fs */
+    double max_step;         /* angstrom */
+    int64_t delay_step;
+    double dt_grow, dt_shrink, alpha_shrink, alpha0;
+} fire2_state;
+
+#define FIRE2_REAL(option, its_unit, value, least, most, text)                                     \
+    {                                                                                              \
+        .name = #option, .type = ATH_OPTION_REAL, .unit = (its_unit), .fallback = (value),         \
+        .min = (least), .max = (most), .help = (text), .offset = offsetof(fire2_state, option)     \
+    }
+
+static const ath_option fire2_options[] = {
+    FIRE2_REAL(dt, "fs", "0.509", 1e-6, 1e3, "time step to begin with"),
+    FIRE2_REAL(t_min, "fs", "0.0509", 1e-9, 1e3, "smallest time step"),
+    FIRE2_REAL(t_max, "fs", "0.8144", 1e-6, 1e4, "largest time step"),
+    FIRE2_REAL(max_step, "angstrom", "0.1", 1e-6, 10.0,
+               "longest displacement of an atom in a step; all of a system are shortened alike"),
+    {.name = "delay_step",
+     .type = ATH_OPTION_INT,
+     .unit = "",
+     .fallback = "60",
+     .min = 0,
+     .max = 1e9,
+     .help = "steps downhill before the time step grows",
+     .offset = offsetof(fire2_state, delay_step)},
+    FIRE2_REAL(dt_grow, "", "1.05", 1.0, 10.0, "factor of the time step after steps downhill"),
+    FIRE2_REAL(dt_shrink, "", "0.75", 1e-3, 1.0, "factor of the time step after a step uphill"),
+    FIRE2_REAL(alpha_shrink, "", "0.985", 1e-3, 1.0,
+               "factor of the share of the force direction after steps downhill"),
+    FIRE2_REAL(alpha0, "", "0.09", 0.0, 1.0, "share of the force direction to begin with"),
+    {0},
+};
+
+static const ath__state_info fire2_states[] = {
+    {.name = "dt", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1, .scale = 1.0 / ATH_FS_PER_TIME},
+    {.name = "alpha", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 9, .scale = 1.0},
+    {.name = "n_positive", .level = ATH_LEVEL_SYSTEM, .n = 1, .fallback = 0.0},
+    {0},
+};
+
+static ath_status fire2_init(ath_context *ctx, void *state)
+{
+    const fire2_state *s = state;
+    if (s->t_min > s->dt || s->dt > s->t_max) {
+        return ath__fail(ctx, ATH_E_OPTION, "fire2: t_min=%g, dt=%g and t_max=%g must ascend",
+                         s->t_min, s->dt, s->t_max);
+    }
+    return ATH_OK;
+}
+
+static ath_status fire2_pre_update(const void *state, const ath__update *u)
+{
+    const fire2_state *s = state;
+    const double scale = 1.0 / ATH_FS_PER_TIME;
+    const ath__fire2_args args = {
+        .update = u->args,
+        .parameters = {.t_min = s->t_min * scale,
+                       .t_max = s->t_max * scale,
+                       .max_step = s->max_step,
+                       .delay_step = (double)s->delay_step,
+                       .dt_grow = s->dt_grow,
+                       .dt_shrink = s->dt_shrink,
+                       .alpha_shrink = s->alpha_shrink,
+                       .alpha0 = s->alpha0},
+    };
+    return ath__launch(u->stream, ATH_K_FIRE2_PRE, &args);
+}
+
+const ath__integrator_ops ath__integrator_fire2 = {
+    .abi = ATH_ABI,
+    .name = "fire2",
+    .state_size = sizeof(fire2_state),
+    .options = fire2_options,
+    .help = "relaxation: FIRE 2.0",
+    .states = fire2_states,
+    .needs = (const ath_field_id[]){ATH_FIELD_FORCES, -1},
+    .provides = (const ath_field_id[]){ATH_FIELD_POSITIONS, ATH_FIELD_VELOCITIES, -1},
+    .is_optimizer = true,
+    .init = fire2_init,
+    .pre_update = fire2_pre_update,
+};
