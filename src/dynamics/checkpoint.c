@@ -180,6 +180,9 @@ ath_status ath_dynamics_save(ath_dynamics *dyn, ath_batch *batch, const char *pa
         return ath__fail(dyn->ctx, ATH_E_ARGUMENT, "save: no path");
     }
     batch = batch ? batch : dyn->inflight.batch;
+    if (batch) {
+        ATH__TRY(ath__refill_settle(dyn, batch)); /* else it would be in no file */
+    }
     if (batch && ath_batch_n_systems(batch) > 0) {
         ATH__TRY(ath__dynamics_take(dyn, batch)); /* what was never run is saved as new to us */
     }

@@ -128,6 +128,7 @@ typedef struct ath__inflight {
     bool left;             /* a system has left since the last refill */
     bool waiting;          /* a system that has finished was not taken and is to be offered again */
     int64_t n_dropped;     /* handed out by the sampler, and rejected here */
+    ath_system *pending;   /* handed out by the sampler, but there was no memory for it */
     uint8_t *mask, *taken; /* [max_mask] */
     int32_t max_mask;
 } ath__inflight;
@@ -264,6 +265,8 @@ ath_status ath__diagnose(ath_dynamics *dyn, ath_batch *batch);
 /* refill.c: steps with a sampler, on this batch or (NULL) on one made here. */
 ath_status ath__refill_run(ath_dynamics *dyn, ath_batch *batch, int64_t n_steps);
 void ath__refill_free(ath_dynamics *dyn);
+/* Lets a system in that the sampler has handed out, but for which there was no memory. */
+ath_status ath__refill_settle(ath_dynamics *dyn, ath_batch *batch);
 /* Takes systems from the sampler while there is room. */
 ath_status ath__refill_fill(ath_dynamics *dyn, ath_batch *batch, bool initial);
 /* inflight.mask: which systems have stopped, with energies and the best reason; *n: how many. */

@@ -21,6 +21,7 @@ void ath__refill_free(ath_dynamics *dyn)
     ath__free(dyn->ctx, &f->taken, (size_t)f->max_mask, 1);
     ath__free(dyn->ctx, &f->sinks, (size_t)f->n_sinks, sizeof *f->sinks);
     f->n_sinks = f->max_mask = 0;
+    ath_system_destroy(&f->pending);
     if (f->own) {
         ath_batch_destroy(&f->batch);
         f->own = false;
@@ -98,9 +99,21 @@ static ath_status refill_admit(ath_dynamics *dyn, ath_batch *batch, ath_system *
         }
     }
     status = status < 0 ? status : ath_batch_add(batch, *system);
-    dyn->stats.n_in += status >= 0;
+    if (status < 0) { /* not lost: the next refill tries again */
+        dyn->inflight.pending = *system;
+        *system = NULL;
+        return status;
+    }
+    dyn->stats.n_in++;
     ath_system_destroy(system);
-    return status;
+    return ATH_OK;
+}
+
+ath_status ath__refill_settle(ath_dynamics *dyn, ath_batch *batch)
+{
+    ath_system *system = dyn->inflight.pending;
+    dyn->inflight.pending = NULL;
+    return system ? refill_admit(dyn, batch, &system) : ATH_OK;
 }
 
 static int64_t refill_left(int64_t limit, int64_t used)
@@ -138,13 +151,14 @@ ath_status ath__refill_fill(ath_dynamics *dyn, ath_batch *batch, bool initial)
 {
     ath__inflight *f = &dyn->inflight;
     while (!f->ended) {
-        ath_system *system = NULL;
+        ath_system *system = f->pending;
         ath_sampler_room room;
         ATH__TRY(refill_room(dyn, batch, initial, &room));
         if (room.n_systems == 0) {
             return ATH_OK;
         }
-        ath_status status = ath_sampler_request(f->sampler, &room, &system);
+        f->pending = NULL;
+        ath_status status = system ? ATH_OK : ath_sampler_request(f->sampler, &room, &system);
         if (status == ATH_END) {
             f->ended = true;
             return ATH_OK;
@@ -243,7 +257,7 @@ static ath_status refill_handed(const ath_dynamics *dyn, int64_t *out)
 {
     ath_sampler_counts counts = {.size = sizeof counts};
     ATH__TRY(ath_sampler_count(dyn->inflight.sampler, &counts));
-    *out = counts.n_systems;
+    *out = counts.n_systems - (dyn->inflight.pending != NULL);
     return ATH_OK;
 }
 

@@ -17,14 +17,20 @@ typedef struct fixture {
     ath_integrator *langevin, *fire;
 } fixture;
 
-static void fixture_open(fixture *f, const char *device)
+/* Everything but the context. */
+static void fixture_fill(fixture *f, const char *device)
 {
-    assert_int_equal(ath_context_create(NULL, &f->ctx), ATH_OK);
     OK(f->ctx, ath_device_open(f->ctx, device, &f->device));
     OK(f->ctx, ath_model_create(f->ctx, "lj:epsilon=0.0104,sigma=3.4,cutoff=8.5", &f->lj));
     OK(f->ctx, ath_integrator_create(f->ctx, "fire", &f->fire));
     OK(f->ctx, ath_integrator_create(f->ctx, "langevin:timestep=4,temperature=60,friction=0.01",
                                      &f->langevin));
+}
+
+static void fixture_open(fixture *f, const char *device)
+{
+    assert_int_equal(ath_context_create(NULL, &f->ctx), ATH_OK);
+    fixture_fill(f, device);
 }
 
 static void fixture_close(fixture *f)
@@ -302,6 +308,79 @@ static void test_failing_sinks(void **state)
     fixture_close(&f);
 }
 
+/* An allocator of which one call fails. */
+typedef struct memory {
+    int64_t n, fail_at; /* from 1; 0: none */
+} memory;
+
+static void *memory_resize(void *user, void *block, size_t old_bytes, size_t new_bytes)
+{
+    memory *m = user;
+    if (new_bytes == 0) {
+        free(block);
+        return NULL;
+    }
+    if (++m->n == m->fail_at) {
+        return NULL;
+    }
+    void *p = aligned_alloc(64, (new_bytes + 63) / 64 * 64);
+    if (p && block) {
+        memcpy(p, block, old_bytes < new_bytes ? old_bytes : new_bytes);
+        free(block);
+    }
+    return p;
+}
+
+/* Memory runs out at one allocation of a run, each in turn: the run says so, and a further one
+ * brings all the rest, with the same bits. */
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    enum { N = 7 };
+    memory m = {0};
+    const ath_context_config config = {.size = sizeof config, .allocator = {memory_resize, &m}};
+    fixture f;
+    ath_system *systems[N];
+    uint64_t expected[N] = {0};
+    int64_t n_allocations = 0;
+    int32_t n_failed = 0;
+    assert_int_equal(ath_context_create(&config, &f.ctx), ATH_OK);
+    fixture_fill(&f, "host");
+    for (int32_t i = 0; i < N; i++) {
+        systems[i] = fixture_system(&f, i);
+    }
+    for (int64_t k = 0; k <= n_allocations; k++) { /* the first time without a failure */
+        store s = {.f = &f};
+        ath_sink *sink = NULL;
+        OK(f.ctx, ath_sink_callback(f.ctx, store_take, &s, &sink));
+        job j = job_open(&f, systems, N, 4, &sink, 1, 11);
+        m = (memory){.fail_at = k};
+        const ath_status status = ath_dynamics_run(j.dyn, NULL, ATH_UNSET);
+        assert_true(status == ATH_OK || (k && status == ATH_E_NO_MEMORY));
+        n_allocations = k ? n_allocations : m.n;
+        m.fail_at = 0;
+        n_failed += status < 0;
+        if (status < 0) {
+            OK(f.ctx, ath_dynamics_run(j.dyn, NULL, ATH_UNSET));
+        }
+        assert_true(ath_dynamics_done(j.dyn));
+        assert_int_equal(s.n, N);
+        for (int32_t i = 0; i < N; i++) {
+            const int32_t at = store_find(&s, ath_system_uid(systems[i]).lo);
+            assert_true(at >= 0);
+            expected[i] = k ? expected[i] : s.digest[at];
+            assert_true(s.digest[at] == expected[i]);
+        }
+        job_close(&j);
+        ath_sink_destroy(&sink);
+    }
+    assert_true(n_allocations > 100 && n_failed > 90);
+    for (int32_t i = 0; i < N; i++) {
+        ath_system_destroy(&systems[i]);
+    }
+    fixture_close(&f);
+}
+
 /* ---- order and bookkeeping ---- */
 
 /* The remaining come first, in their order, with all that they are; newcomers after them. */
@@ -460,7 +539,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_lost),  cmocka_unit_test(test_small_sinks),
         cmocka_unit_test(test_failing_sinks), cmocka_unit_test(test_order),
-        cmocka_unit_test(test_isolation),
+        cmocka_unit_test(test_isolation),     cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
