@@ -165,7 +165,7 @@ ath_status ath__evaluate_left_over(ath_dynamics *dyn, ath_batch *batch,
     uint8_t *mask = dyn->plan.books.met;
     int64_t n_stalled = 0;
     job.want = ATH__WANT_FORCES | ATH__WANT_ENERGY | ATH__WANT_STRESS;
-    job.assess = ATH__ASSESS_FLAGS;
+    job.assess = which == ATH__SCHEDULE_ALL ? ATH__ASSESS_FLAGS : ATH__ASSESS_ENERGY;
     do {
         if (dyn->hooks.evaluation) {
             ATH__TRY(evaluate_mask(dyn, batch, which, mask));

@@ -275,9 +275,6 @@ ath_status ath__hooks_call(ath_dynamics *dyn, ath_batch *batch, ath_stage stage,
         if (!hooks_is_due(dyn, e) || (status < 0 && !hooks_completes(e, stage))) {
             continue;
         }
-        if (!dyn->plan.device->shared) {
-            ATH__TRY(ath__books_look(dyn, batch)); /* the hook before may have written */
-        }
         const int32_t n = hooks_mask(dyn, e, batch, stage);
         const bool on_demand =
             (e->hook.access & ATH_HOOK_OWN_STEPS) != 0 || stage == ATH_STAGE_ON_CONVERGE;

@@ -328,6 +328,15 @@ static ath_status refill_progress(ath_dynamics *dyn, const ath_batch *batch)
     return dyn->progress(dyn->user, dyn);
 }
 
+static int64_t refill_system_steps(const ath_dynamics *dyn)
+{
+    int64_t n = dyn->stats.system_steps;
+    for (int32_t m = 0; m < dyn->n_members; m++) {
+        n += dyn->members[m].system_steps;
+    }
+    return n;
+}
+
 /* Up to n steps. Steps in which nobody was active count: newcomers then begin at a multiple of the
  * frequency, as if someone had been, and hooks see each of them at its own multiples. */
 static ath_status refill_advance(ath_dynamics *dyn, ath_batch *batch, int64_t n, int64_t *n_active)
@@ -336,13 +345,11 @@ static ath_status refill_advance(ath_dynamics *dyn, ath_batch *batch, int64_t n,
     const int32_t limit = ath_sampler_max_systems(dyn->inflight.sampler);
     const int32_t most = limit > 0 && limit < dyn->max_batch_size ? limit : dyn->max_batch_size;
     int64_t n_converged = 0;
-    ath_dynamics_stats before, after;
-    ATH__TRY(ath_dynamics_get_stats(dyn, &before));
+    const int64_t before = refill_system_steps(dyn);
     ATH__TRY(ath__loop_steps(dyn, batch, n, n_active, &n_converged));
-    ATH__TRY(ath_dynamics_get_stats(dyn, &after));
     dyn->step_count = start + n;
     if (!dyn->inflight.ended) {
-        dyn->stats.busy_system_steps += after.system_steps - before.system_steps;
+        dyn->stats.busy_system_steps += refill_system_steps(dyn) - before;
         dyn->stats.full_system_steps += n * most;
     }
     return ATH_OK;
@@ -353,7 +360,7 @@ static ath_status refill_loop(ath_dynamics *dyn, ath_batch *batch, int64_t n_ste
 {
     ath__inflight *f = &dyn->inflight;
     const bool fresh = ath_batch_n_systems(batch) == 0;
-    int64_t n_active = 0, left = n_steps;
+    int64_t n_active = 0, left = n_steps, planned = -1;
     int32_t n_taken = 0;
     if (!fresh && dyn->step_count % dyn->refill_frequency == 0) {
         ATH__TRY(ath__dynamics_take(dyn, batch));
@@ -368,7 +375,10 @@ static ath_status refill_loop(ath_dynamics *dyn, ath_batch *batch, int64_t n_ste
         const int64_t rest = dyn->refill_frequency - dyn->step_count % dyn->refill_frequency;
         const int64_t n = left < rest ? left : rest;
         const int64_t in = dyn->stats.n_in;
-        ATH__TRY(ath__dynamics_take(dyn, batch));
+        if (planned != in + dyn->stats.n_finished) { /* systems have come or gone */
+            ATH__TRY(ath__dynamics_take(dyn, batch));
+            planned = in + dyn->stats.n_finished;
+        }
         ATH__TRY(refill_advance(dyn, batch, n, &n_active));
         left -= n;
         ATH__TRY(ath__plan_take(dyn, ATH__COUNT_LEFT, &n_left));

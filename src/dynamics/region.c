@@ -106,23 +106,16 @@ bool ath__region_interrupted(const ath_dynamics *dyn, const ath_batch *batch)
 /* Adds `sign` times age, and atoms x age, of all systems to what has been counted. */
 ath_status ath__region_tally(ath_dynamics *dyn, const ath_batch *batch, int64_t sign)
 {
-    const size_t n = (size_t)ath_batch_capacity(batch);
-    ath__view view;
-    int64_t *ages = NULL;
     if (dyn->plan.device->immediate) {
         return ATH_OK;
     }
-    ath__batch_view(batch, &view);
-    ATH__TRY(ath__alloc(dyn->ctx, n, sizeof *ages, &ages));
-    const ath_status status =
-        n ? ath__device_download(dyn->plan.device, ages, view.age, n * sizeof *ages) : ATH_OK;
+    ATH__TRY(ath__books_look(dyn, batch));
     for (int32_t i = 0; i < ath_batch_n_systems(batch); i++) {
-        const int64_t age = sign * ages[ath__batch_slot(batch, i)];
+        const int64_t age = sign * dyn->plan.books.age[ath__batch_slot(batch, i)];
         dyn->members[0].system_steps += age;
         dyn->members[0].atom_steps += age * ath_batch_n_atoms_of(batch, i);
     }
-    ath__free(dyn->ctx, &ages, n, sizeof *ages);
-    return status;
+    return ATH_OK;
 }
 
 /* The steps of a span where launches run late: one step is captured and replayed. */

@@ -37,8 +37,8 @@ __global__ void stage_assess_kernel(const ath__stage_args a)
     for (int32_t i = blockIdx.x * STAGE_WARPS + threadIdx.x / 32; i < n;
          i += gridDim.x * STAGE_WARPS) {
         const int32_t slot = a.slots[i];
-        const double f2 = a.mode != ATH__ASSESS_FLAGS ? stage_max_force2(a.view, slot, lane) : 0.0;
-        if (lane == 0 && ath__stage_computed(&a, slot) && a.mode != ATH__ASSESS_FLAGS) {
+        const double f2 = a.mode < ATH__ASSESS_FLAGS ? stage_max_force2(a.view, slot, lane) : 0.0;
+        if (lane == 0 && ath__stage_computed(&a, slot) && a.mode < ATH__ASSESS_FLAGS) {
             ath__stage_assess(&a, slot, f2, a.mode);
         }
         __syncwarp();

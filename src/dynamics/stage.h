@@ -70,7 +70,8 @@ enum ath__schedule_mode {
 enum ath__assess_mode {
     ATH__ASSESS_STEP,  /* a step has been made */
     ATH__ASSESS_ENTRY, /* forces of newcomers are there */
-    ATH__ASSESS_FLAGS  /* only the flags of freshly computed systems */
+    ATH__ASSESS_FLAGS, /* only the flags of freshly computed systems */
+    ATH__ASSESS_ENERGY /* the same, but who was fresh still is: its entry is yet to come */
 };
 
 typedef struct ath__stage_args {

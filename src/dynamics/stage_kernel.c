@@ -50,7 +50,7 @@ void ATH__HOST_KERNEL(assess)(const void *args, const ath__share *share)
     const int32_t n = *a->n_slots;
     for (int32_t i = 0; i < n; i++) {
         const int32_t slot = a->slots[i];
-        if (ath__stage_computed(a, slot) && a->mode != ATH__ASSESS_FLAGS) {
+        if (ath__stage_computed(a, slot) && a->mode < ATH__ASSESS_FLAGS) {
             ath__stage_assess(a, slot, stage_force2_of(&a->view, slot), a->mode);
         }
     }

@@ -360,9 +360,10 @@ ATH__FN bool ath__stage_computed(const ath__stage_args *a, int32_t slot)
         ath__stage_changed(a);
     }
     /* who makes a step is not fresh, unless a hook has just written its positions */
-    v->flags[slot] = flags & ~((a->mode == ATH__ASSESS_STEP ? (int32_t)ATH__SLOT_RESUME
-                                                            : (int32_t)ATH__SLOT_FRESH) |
-                               (a->computed_all ? (int32_t)ATH__SLOT_STALE : 0));
+    const int32_t done = a->mode == ATH__ASSESS_STEP     ? (int32_t)ATH__SLOT_RESUME
+                         : a->mode == ATH__ASSESS_ENERGY ? 0
+                                                         : (int32_t)ATH__SLOT_FRESH;
+    v->flags[slot] = flags & ~(done | (a->computed_all ? (int32_t)ATH__SLOT_STALE : 0));
     return true;
 }
 

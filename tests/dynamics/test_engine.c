@@ -461,10 +461,44 @@ static void test_refusals(void **state)
     fixture_close(&f);
 }
 
+/* Nor where a sampler is asked at every step, as long as nobody comes or goes. */
+static void check_inflight_allocations(const char *device)
+{
+    fixture f;
+    ath_system *systems[N];
+    ath_sampler *sampler = NULL;
+    ath_dynamics *dyn = NULL;
+    int64_t n[3];
+    fixture_open(&f, device);
+    fixture_systems(&f, systems);
+    OK(f.ctx, ath_sampler_from_systems(f.ctx, systems, N, &sampler));
+    ath_dynamics_config config = ath_dynamics_defaults();
+    config.model = f.lj;
+    config.integrator = f.nve;
+    config.sampler = sampler;
+    config.device = f.device;
+    config.n_threads = 2;
+    OK(f.ctx, ath_dynamics_create(f.ctx, &config, &dyn));
+    OK(f.ctx, ath_dynamics_run(dyn, NULL, 400));
+    for (int k = 0; k < 3; k++) { /* the first time something may still grow */
+        n[k] = n_allocations;
+        OK(f.ctx, ath_dynamics_run(dyn, NULL, k == 2 ? 300 : 50));
+        n[k] = n_allocations - n[k];
+    }
+    assert_int_equal(n[1], n[2]);
+    ath_dynamics_destroy(&dyn);
+    ath_sampler_destroy(&sampler);
+    for (int32_t i = 0; i < N; i++) {
+        ath_system_destroy(&systems[i]);
+    }
+    fixture_close(&f);
+}
+
 static void check_no_allocation(const char *device)
 {
     check_allocations(device, 0);
     check_allocations(device, 3);
+    check_inflight_allocations(device);
 }
 
 #define ON_BOTH(name)                                                                              \
