@@ -21,8 +21,7 @@
 #ifndef ATHANOR_INTEGRATORS_FIRE2_H
 #define ATHANOR_INTEGRATORS_FIRE2_H
 
-#include "integrators/integrator.h"
-#include "integrators/nve.h"
+#include "integrators/fire.h"
 
 /* Cells of the state: time step, mixing parameter, steps downhill in a row. */
 enum { ATH__FIRE2_DT, ATH__FIRE2_ALPHA, ATH__FIRE2_N_POSITIVE, ATH__FIRE2_CELLS };
@@ -39,10 +38,6 @@ typedef struct ath__fire2_args {
 } ath__fire2_args;
 ATH__CHECK_ARGS(FIRE2_PRE, ath__fire2_args, update.seed);
 
-typedef struct ath__fire2_sums {
-    double vf, vv, ff;
-} ath__fire2_sums;
-
 /* What the atoms of a system need: v <- keep u + pull F, d = step v, and v <- 0 if uphill. */
 typedef struct ath__fire2_mix {
     double dt, keep, pull, step; /* dt: the one that u is made with */
@@ -51,7 +46,7 @@ typedef struct ath__fire2_mix {
 } ath__fire2_mix;
 
 /* Decides on a step and updates the cells of the system, but for dt. */
-ATH__FN ath__fire2_mix ath__fire2_control(const ath__fire2_parameters *p, ath__fire2_sums s,
+ATH__FN ath__fire2_mix ath__fire2_control(const ath__fire2_parameters *p, ath__fire_sums s,
                                           double cells[ATH__FIRE2_CELLS])
 {
     double next = cells[ATH__FIRE2_DT], alpha = cells[ATH__FIRE2_ALPHA];

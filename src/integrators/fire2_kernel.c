@@ -2,69 +2,42 @@
  * and the longest displacement, one for the positions. In a team the first member adds what the
  * others have found in their blocks, and decides. */
 #include "integrators/fire2.h"
-#include "integrators/rows.h"
-
-enum { FIRE2_WIDTH = 8, FIRE2_PARTS = FIRE2_WIDTH / ATH__LANES }; /* virtual width of the sums */
+#include "integrators/fire_sums.h"
 
 /* ---- sums ---- */
 
-/* Eight lanes of each sum, as machine vectors. */
-typedef struct fire2_lanes {
-    ath__lanes vf[FIRE2_PARTS], vv[FIRE2_PARTS], ff[FIRE2_PARTS];
-} fire2_lanes;
-
-static inline double fire2_fold(const ath__lanes lanes[FIRE2_PARTS])
-{
-    double s[FIRE2_WIDTH];
-    __builtin_memcpy(s, lanes, sizeof s);
-    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
-}
-
 /* Components of eight lanes; those from n on and those that are fixed (may be NULL) count as 0. */
-static inline void fire2_add(fire2_lanes *sum, const double *v, const double *f,
+static inline void fire2_add(ath__fire_lanes *sum, const double *v, const double *f,
                              const uint8_t *fixed, int64_t n, double dt)
 {
-    double u[FIRE2_WIDTH], g[FIRE2_WIDTH];
+    double u[ATH__FIRE_WIDTH], g[ATH__FIRE_WIDTH];
     ATH__LANE_LOOP
-    for (int k = 0; k < FIRE2_WIDTH; k++) {
+    for (int k = 0; k < ATH__FIRE_WIDTH; k++) {
         int counts = (k < n) & !(fixed && fixed[k]);
         u[k] = ath__select(counts, ath__fire2_kicked(v[k], f[k], dt), 0.0);
         g[k] = ath__select(counts, f[k], 0.0);
     }
-    for (int i = 0; i < FIRE2_PARTS; i++) {
-        ath__lanes a, b;
-        __builtin_memcpy(&a, u + i * ATH__LANES, sizeof a);
-        __builtin_memcpy(&b, g + i * ATH__LANES, sizeof b);
-        sum->vf[i] += a * b;
-        sum->vv[i] += a * a;
-        sum->ff[i] += b * b;
-    }
+    ath__fire_add(sum, u, g);
 }
 
 /* Sums of n <= 3 * ATH__BLOCK components; the last eight may reach into the padding. */
-static inline ath__fire2_sums fire2_block(const ath__rows *at, int64_t n, double dt)
+static inline ath__fire_sums fire2_block(const ath__rows *at, int64_t n, double dt)
 {
-    fire2_lanes sum = {{{0}}, {{0}}, {{0}}};
-    for (int64_t k = 0; k < n; k += FIRE2_WIDTH) {
+    ath__fire_lanes sum = {{{0}}, {{0}}, {{0}}};
+    for (int64_t k = 0; k < n; k += ATH__FIRE_WIDTH) {
         fire2_add(&sum, at->velocities + k, at->forces + k, at->fixed ? at->fixed + k : NULL, n - k,
                   dt);
     }
-    return (ath__fire2_sums){fire2_fold(sum.vf), fire2_fold(sum.vv), fire2_fold(sum.ff)};
+    return ath__fire_total(&sum);
 }
 
-static inline void fire2_add_sums(ath__fire2_sums *total, ath__fire2_sums s)
+static inline ath__fire_sums fire2_sums(const ath__rows *rows, double dt)
 {
-    total->vf += s.vf;
-    total->vv += s.vv;
-    total->ff += s.ff;
-}
-
-static inline ath__fire2_sums fire2_sums(const ath__rows *rows, double dt)
-{
-    ath__fire2_sums total = {0.0, 0.0, 0.0};
+    ath__fire_sums total = {0.0, 0.0, 0.0};
     for (int64_t i = 0; i < rows->n; i += ATH__BLOCK) {
         const ath__rows at = ath__rows_at(rows, i);
-        fire2_add_sums(&total, fire2_block(&at, 3 * (at.n < ATH__BLOCK ? at.n : ATH__BLOCK), dt));
+        ath__fire_add_sums(&total,
+                           fire2_block(&at, 3 * (at.n < ATH__BLOCK ? at.n : ATH__BLOCK), dt));
     }
     return total;
 }
@@ -136,7 +109,7 @@ typedef struct fire2_shared {
     _Alignas(64) ath__fire2_mix mix;
     double factor;
     struct {
-        ath__fire2_sums sums;
+        ath__fire_sums sums;
         double square;
     } blocks[];
 } fire2_shared;
@@ -153,9 +126,9 @@ static void fire2_decide_together(const ath__fire2_args *a, const ath__rows *row
     }
     ath__meet(share);
     if (share->member == 0) {
-        ath__fire2_sums total = {0.0, 0.0, 0.0};
+        ath__fire_sums total = {0.0, 0.0, 0.0};
         for (int64_t b = 0; b * ATH__BLOCK < n; b++) {
-            fire2_add_sums(&total, shared->blocks[b].sums);
+            ath__fire_add_sums(&total, shared->blocks[b].sums);
         }
         shared->mix = ath__fire2_control(&a->parameters, total, cells);
     }

@@ -1,68 +1,21 @@
 /* fire_kernel.c - host kernel of FIRE (fire.h): one pass for the sums, one for the atoms. In a team
  * each member makes the sums of its blocks, and the first one adds them and decides. */
 #include "integrators/fire.h"
-#include "integrators/rows.h"
-
-enum { FIRE_WIDTH = 8, FIRE_PARTS = FIRE_WIDTH / ATH__LANES }; /* virtual width of the sums */
-
-/* Eight lanes of each sum, as machine vectors. */
-typedef struct fire_sum3 {
-    ath__lanes vf[FIRE_PARTS], vv[FIRE_PARTS], ff[FIRE_PARTS];
-} fire_sum3;
-
-static inline double fire_fold(const ath__lanes lanes[FIRE_PARTS])
-{
-    double s[FIRE_WIDTH];
-    __builtin_memcpy(s, lanes, sizeof s);
-    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
-}
-
-static inline void fire_add(fire_sum3 *sum, const double v[FIRE_WIDTH], const double f[FIRE_WIDTH])
-{
-    for (int i = 0; i < FIRE_PARTS; i++) {
-        ath__lanes a, b;
-        __builtin_memcpy(&a, v + i * ATH__LANES, sizeof a);
-        __builtin_memcpy(&b, f + i * ATH__LANES, sizeof b);
-        sum->vf[i] += a * b;
-        sum->vv[i] += a * a;
-        sum->ff[i] += b * b;
-    }
-}
-
-/* The same with 0 in the lanes from n on and in those of fixed components (fixed may be NULL). */
-static inline void fire_add_some(fire_sum3 *sum, const double v[FIRE_WIDTH],
-                                 const double f[FIRE_WIDTH], const uint8_t *fixed, int64_t n)
-{
-    double a[FIRE_WIDTH], b[FIRE_WIDTH];
-    ATH__LANE_LOOP
-    for (int k = 0; k < FIRE_WIDTH; k++) {
-        int counts = (k < n) & !(fixed && fixed[k]);
-        a[k] = ath__select(counts, v[k], 0.0);
-        b[k] = ath__select(counts, f[k], 0.0);
-    }
-    fire_add(sum, a, b);
-}
+#include "integrators/fire_sums.h"
 
 /* Sums of n <= 3 * ATH__BLOCK components; the last eight may reach into the padding. */
 static inline ath__fire_sums fire_block(const double *v, const double *f, const uint8_t *fixed,
                                         int64_t n)
 {
-    fire_sum3 sum = {{{0}}, {{0}}, {{0}}};
+    ath__fire_lanes sum = {{{0}}, {{0}}, {{0}}};
     int64_t k = 0;
-    for (; !fixed && k + FIRE_WIDTH <= n; k += FIRE_WIDTH) {
-        fire_add(&sum, v + k, f + k);
+    for (; !fixed && k + ATH__FIRE_WIDTH <= n; k += ATH__FIRE_WIDTH) {
+        ath__fire_add(&sum, v + k, f + k);
     }
-    for (; k < n; k += FIRE_WIDTH) {
-        fire_add_some(&sum, v + k, f + k, fixed ? fixed + k : NULL, n - k);
+    for (; k < n; k += ATH__FIRE_WIDTH) {
+        ath__fire_add_some(&sum, v + k, f + k, fixed ? fixed + k : NULL, n - k);
     }
-    return (ath__fire_sums){fire_fold(sum.vf), fire_fold(sum.vv), fire_fold(sum.ff)};
-}
-
-static inline void fire_add_sums(ath__fire_sums *total, ath__fire_sums s)
-{
-    total->vf += s.vf;
-    total->vv += s.vv;
-    total->ff += s.ff;
+    return ath__fire_total(&sum);
 }
 
 /* Sums over rows; blocks, if not NULL: those of each block instead. */
@@ -77,7 +30,7 @@ static inline ath__fire_sums fire_sums(const ath__rows *rows, ath__fire_sums *bl
         if (blocks) {
             blocks[k / block] = s;
         } else {
-            fire_add_sums(&total, s);
+            ath__fire_add_sums(&total, s);
         }
     }
     return total;
@@ -161,7 +114,7 @@ static inline ath__fire_mix fire_decide(const ath__fire_args *a, const ath__rows
     if (share->member == 0) {
         ath__fire_sums total = {0.0, 0.0, 0.0};
         for (int64_t b = 0; b * ATH__BLOCK < n; b++) {
-            fire_add_sums(&total, shared->blocks[b]);
+            ath__fire_add_sums(&total, shared->blocks[b]);
         }
         shared->mix = ath__fire_control(&a->parameters, total, cells);
     }

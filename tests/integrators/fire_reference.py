@@ -110,13 +110,14 @@ def fixed_wells():
     return "wells", mass, r, fixed, wells, options
 
 
-def lines():
-    for name, mass, r, fixed, force, options in (cluster(), fixed_wells()):
+def lines(systems, optimizer):
+    """The text of a reference file: `systems` is what cluster() gives, and more of the like."""
+    for name, mass, r, fixed, force, options in systems:
         text = ",".join("%s=%r" % item for item in options.items())
         yield "system %s %d %s" % (name, len(r), text)
         for m, x, c in zip(mass, r, fixed):
             yield " ".join([repr(m)] + [repr(a) for a in x] + [str(a) for a in c])
-        fire = Fire(mass, r, fixed, force, **options)
+        fire = optimizer(mass, r, fixed, force, **options)
         for step in range(1, STEPS[-1] + 1):
             fire.step()
             if step in STEPS:
@@ -127,8 +128,8 @@ def lines():
             raise SystemExit("no displacement was clamped: the reference would not test it")
 
 
-def main():
-    text = "".join(line + "\n" for line in lines())
+def main(systems, optimizer):
+    text = "".join(line + "\n" for line in lines(systems, optimizer))
     if sys.argv[1:2] == ["--check"]:
         with open(sys.argv[2]) as file:
             return 0 if file.read() == text else 1
@@ -137,4 +138,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main([cluster(), fixed_wells()], Fire))

@@ -127,4 +127,46 @@ static inline void reference_check(const char *path, const char *integrator)
     }
 }
 
+static inline void unit_spring(int32_t n, const double *r, double *f, const void *arg)
+{
+    (void)arg;
+    for (int32_t k = 0; k < 3 * n; k++) {
+        f[k] = -r[k];
+    }
+}
+
+/* State of one atom in F = -r from (1, 0.5, 0) after so many steps. */
+typedef struct reference_row {
+    int step;
+    double x, v, dt, alpha, n;
+} reference_row;
+
+/* Follows an optimizer over rows of worked numbers. */
+static inline void reference_worked(const char *integrator, const reference_row *rows, int n_rows)
+{
+    const double start[] = {1.0, 0.5, 0.0}, mass = 2.0;
+    int steps = 0;
+    test_rig rig;
+    rig_open(&rig, "host", integrator);
+    rig_add_atoms(&rig, 1, start, NULL, &mass);
+    rig_enter(&rig);
+    rig_forces(&rig, unit_spring, NULL);
+    for (int i = 0; i < n_rows; i++) {
+        double r[3], v[3], cells[8];
+        rig_steps(&rig, rows[i].step - steps, unit_spring, NULL);
+        steps = rows[i].step;
+        rig_read(&rig, ATH_FIELD_POSITIONS, 0, r);
+        rig_read(&rig, ATH_FIELD_VELOCITIES, 0, v);
+        rig_cells(&rig, 0, cells);
+        assert_true(fabs(r[0] - rows[i].x) < 1e-14);
+        assert_true(fabs(r[1] - 0.5 * rows[i].x) < 1e-14);
+        assert_true(r[2] == 0.0);
+        assert_true(fabs(v[0] - rows[i].v) < 1e-14);
+        assert_true(fabs(cells[0] - rows[i].dt) < 1e-14);
+        assert_true(fabs(cells[1] - rows[i].alpha) < 1e-14);
+        assert_true(cells[2] == rows[i].n);
+    }
+    rig_close(&rig);
+}
+
 #endif

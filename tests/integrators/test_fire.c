@@ -12,50 +12,17 @@ static void test_reference(void **state)
 /* ---- worked numbers: one atom of mass 2 in F = -r from (1, 0.5, 0), dt 0.1 of the internal unit
  * ---- */
 
-static void unit_spring(int32_t n, const double *r, double *f, const void *arg)
-{
-    (void)arg;
-    for (int32_t k = 0; k < 3 * n; k++) {
-        f[k] = -r[k];
-    }
-}
-
 static void test_worked(void **state)
 {
     (void)state;
-    static const struct {
-        int step;
-        double x, v, dt, alpha, n;
-    } rows[] = {
+    static const reference_row rows[] = {
         {1, 0.995, -0.05, 0.05, 0.1, 0},
         {2, 0.99125625, -0.074875, 0.05, 0.1, 1},
         {6, 0.963960527678104, -0.173130112013855, 0.055, 0.099, 5},
         {10, 0.900391225339992, -0.2934600623526, 0.0805255, 0.09509900499, 9},
         {30, -0.0771358210386990, 0.0635365458099591, 0.168187498733140, 0.0970299, 7},
     };
-    const double start[] = {1.0, 0.5, 0.0}, mass = 2.0;
-    int steps = 0;
-    test_rig rig;
-    rig_open(&rig, "host", "fire:dt=1.0180505710759414");
-    rig_add_atoms(&rig, 1, start, NULL, &mass);
-    rig_enter(&rig);
-    rig_forces(&rig, unit_spring, NULL);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        double r[3], v[3], cells[8];
-        rig_steps(&rig, rows[i].step - steps, unit_spring, NULL);
-        steps = rows[i].step;
-        rig_read(&rig, ATH_FIELD_POSITIONS, 0, r);
-        rig_read(&rig, ATH_FIELD_VELOCITIES, 0, v);
-        rig_cells(&rig, 0, cells);
-        assert_true(fabs(r[0] - rows[i].x) < 1e-14);
-        assert_true(fabs(r[1] - 0.5 * rows[i].x) < 1e-14);
-        assert_true(r[2] == 0.0);
-        assert_true(fabs(v[0] - rows[i].v) < 1e-14);
-        assert_true(fabs(cells[0] - rows[i].dt) < 1e-14);
-        assert_true(fabs(cells[1] - rows[i].alpha) < 1e-14);
-        assert_true(cells[2] == rows[i].n);
-    }
-    rig_close(&rig);
+    reference_worked("fire:dt=1.0180505710759414", rows, (int)(sizeof rows / sizeof *rows));
 }
 
 /* ---- edges ---- */

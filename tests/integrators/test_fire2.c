@@ -11,52 +11,20 @@ static void test_reference(void **state)
 
 /* ---- worked numbers: one atom in F = -r from (1, 0.5, 0), dt 0.05 of the internal unit ---- */
 
-static void unit_spring(int32_t n, const double *r, double *f, const void *arg)
-{
-    (void)arg;
-    for (int32_t k = 0; k < 3 * n; k++) {
-        f[k] = -r[k];
-    }
-}
-
 static void test_worked(void **state)
 {
     (void)state;
-    static const struct {
-        int step;
-        double x, v, dt, alpha, n;
-    } rows[] = {
+    static const reference_row rows[] = {
         {1, 0.9975, -0.05, 0.05, 0.09, 1},
         {4, 0.974596760978516, -0.19875187421875, 0.0525, 0.08865, 4},
         {10, 0.82646121804004, -0.52848342893249, 0.0703550211328125, 0.0809647767906919, 10},
         {30, -0.0249069028335605, 0.009786746850592, 0.0694575, 0.08601044625, 6},
         {60, -7.31439205059988e-05, 0.000118761334503489, 0.08, 0.076215103706273, 14},
     };
-    const double start[] = {1.0, 0.5, 0.0}, mass = 2.0;
-    int steps = 0;
-    test_rig rig;
-    rig_open(&rig, "host",
-             "fire2:dt=0.5090252855379707,t_min=0.05090252855379707,t_max=0.8144404568607531,"
-             "delay_step=3");
-    rig_add_atoms(&rig, 1, start, NULL, &mass);
-    rig_enter(&rig);
-    rig_forces(&rig, unit_spring, NULL);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        double r[3], v[3], cells[8];
-        rig_steps(&rig, rows[i].step - steps, unit_spring, NULL);
-        steps = rows[i].step;
-        rig_read(&rig, ATH_FIELD_POSITIONS, 0, r);
-        rig_read(&rig, ATH_FIELD_VELOCITIES, 0, v);
-        rig_cells(&rig, 0, cells);
-        assert_true(fabs(r[0] - rows[i].x) < 1e-14);
-        assert_true(fabs(r[1] - 0.5 * rows[i].x) < 1e-14);
-        assert_true(r[2] == 0.0);
-        assert_true(fabs(v[0] - rows[i].v) < 1e-14);
-        assert_true(fabs(cells[0] - rows[i].dt) < 1e-14);
-        assert_true(fabs(cells[1] - rows[i].alpha) < 1e-14);
-        assert_true(cells[2] == rows[i].n);
-    }
-    rig_close(&rig);
+    reference_worked(
+        "fire2:dt=0.5090252855379707,t_min=0.05090252855379707,t_max=0.8144404568607531,"
+        "delay_step=3",
+        rows, (int)(sizeof rows / sizeof *rows));
 }
 
 /* ---- edges ---- */
