@@ -54,7 +54,8 @@ typedef enum ath_dtype {
     X(DOF, "dof", SYSTEM, F64, 1, "", 0, "degrees of freedom of the kinetic energy")               \
     X(ENERGY_CHANGE, "energy_change", SYSTEM, F64, 1, "eV", 0, "|energy - that one step before|")  \
     X(ENERGY_BEFORE, "energy_before", SYSTEM, F64, 1, "eV", 0, "one step before")                  \
-    X(CRITERIA, "criteria", SYSTEM, F64, 8, "", 0, "values of the criteria, last assessed")
+    X(CRITERIA, "criteria", SYSTEM, F64, 8, "", 0, "values of the criteria, last assessed")        \
+    X(BATH, "bath", SYSTEM, F64, 1, "eV", 0, "energy of thermostat and barostat, see integrator.h")
 
 typedef enum ath_field {
 #define ATH_X(id, name, level, dtype, width, unit, value, help) ATH_FIELD_##id,

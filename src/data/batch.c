@@ -445,6 +445,7 @@ void ath__batch_view(const ath_batch *batch, ath__view *out)
         .energy_change = f[ATH_FIELD_ENERGY_CHANGE],
         .energy_before = f[ATH_FIELD_ENERGY_BEFORE],
         .criteria = f[ATH_FIELD_CRITERIA],
+        .bath = f[ATH_FIELD_BATH],
         .flags = own[ATH__OWN_FLAGS],
         .positions = f[ATH_FIELD_POSITIONS],
         .velocities = f[ATH_FIELD_VELOCITIES],

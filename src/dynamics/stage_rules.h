@@ -302,6 +302,7 @@ ATH__FN void ath__stage_fill_state(const ath__stage_args *a, int32_t slot, int32
     for (int32_t k = 0; k < ATH_MAX_CRITERIA; k++) {
         v->criteria[(int64_t)slot * ATH_MAX_CRITERIA + k] = (double)NAN;
     }
+    v->bath[slot] = 0.0;
     for (int32_t k = 0; k < a->n_system_state; k++) {
         v->system_state[(int64_t)slot * a->n_system_state + k] =
             k < a->n_entry ? a->entry_rows[(int64_t)part * a->n_entry + k] : 0.0;

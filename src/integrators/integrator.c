@@ -176,15 +176,6 @@ ath_status ath_integrator_list(int32_t index, const char **name, const char **he
     return ATH_OK;
 }
 
-void ath__integrator_cells(const ath_integrator *integrator, int32_t *n_system, int32_t *n_atom)
-{
-    *n_system = 0;
-    *n_atom = 0;
-    for (const ath__state_info *s = integrator->ops->states; s && s->name; s++) {
-        *(s->level == ATH_LEVEL_SYSTEM ? n_system : n_atom) += s->n;
-    }
-}
-
 /* The value of an option as a number; texts have none. */
 static double integrator_option(const ath_option *option, const void *state)
 {
@@ -205,6 +196,25 @@ static double integrator_option(const ath_option *option, const void *state)
     }
 }
 
+/* Cells of one item of the state. */
+static int32_t integrator_items(const ath_integrator *integrator, const ath__state_info *s)
+{
+    if (s->times <= 0) {
+        return s->n;
+    }
+    return s->n *
+           (int32_t)integrator_option(&integrator->ops->options[s->times - 1], integrator->state);
+}
+
+void ath__integrator_cells(const ath_integrator *integrator, int32_t *n_system, int32_t *n_atom)
+{
+    *n_system = 0;
+    *n_atom = 0;
+    for (const ath__state_info *s = integrator->ops->states; s && s->name; s++) {
+        *(s->level == ATH_LEVEL_SYSTEM ? n_system : n_atom) += integrator_items(integrator, s);
+    }
+}
+
 void ath__integrator_entry_row(const ath_integrator *integrator, double *out)
 {
     const ath__integrator_ops *ops = integrator->ops;
@@ -213,7 +223,8 @@ void ath__integrator_entry_row(const ath_integrator *integrator, double *out)
         if (s->option > 0) {
             value = integrator_option(&ops->options[s->option - 1], integrator->state) * s->scale;
         }
-        for (int32_t i = 0; s->level == ATH_LEVEL_SYSTEM && i < s->n; i++) {
+        const int32_t n = s->level == ATH_LEVEL_SYSTEM ? integrator_items(integrator, s) : 0;
+        for (int32_t i = 0; i < n; i++) {
             *out++ = value;
         }
     }

@@ -4,6 +4,10 @@
  * core allocates it with the batch, fills it when a system enters the stage and carries it in
  * packets and checkpoints. Updates act on the listed systems only and touch nothing of others.
  *
+ * The field `bath` is zero on entry. Schemes of molecular dynamics keep in it the energy of what
+ * the system is coupled to (thermostat, barostat, work of a pressure), less the heat that has gone
+ * in, such that energy + kinetic energy + bath is what the scheme conserves.
+ *
  * An implementation is NAME.h (the formulas, inline, for .c and .cu), NAME.c (table and launches),
  * NAME_kernel.c (host kernels) and, where it has one, NAME.cu.
  */
@@ -18,7 +22,8 @@
 typedef struct ath__state_info {
     const char *name; /* NULL closes the array */
     ath_level level;
-    int32_t n;       /* cells */
+    int32_t n;     /* cells */
+    int32_t times; /* 1 + index of a whole-number option by whose value n is multiplied; 0: none */
     double fallback; /* value on entry, unless from an option */
     int32_t option;  /* 1 + index of the option that gives the value on entry; 0: none */
     double scale;    /* value = option * scale (fs to internal time, ...) */
@@ -36,10 +41,12 @@ typedef struct ath__update_args {
     int32_t n_system_state, n_atom_state; /* strides, in cells */
 } ath__update_args;
 
-/* Bytes of work memory of an update of systems of at most n atoms: 64 and 32 for each block. */
+/* Bytes of work memory of an update of systems of at most n atoms: so many, and so many for each
+ * block. */
+enum { ATH__UPDATE_WORK = 1024, ATH__UPDATE_BLOCK_WORK = 256 };
 static inline size_t ath__update_work(int32_t n)
 {
-    return 64 + ((size_t)n / ATH__BLOCK + 1) * 32;
+    return ATH__UPDATE_WORK + ((size_t)n / ATH__BLOCK + 1) * ATH__UPDATE_BLOCK_WORK;
 }
 
 typedef struct ath__update {
@@ -58,6 +65,8 @@ typedef struct ath__integrator_ops {
     const ath_field_id *provides; /* fields that it writes; closed by -1 */
     bool moves_cell;
     bool is_optimizer;
+    bool
+        moves_centre; /* gives momentum to the centre of mass also where forces add up to nothing */
     bool host_only; /* its updates are host code, not launches: refused on devices that run late */
     ath_status (*init)(ath_context *ctx, void *state); /* may be NULL: checks between options */
     void (*fini)(ath_context *ctx, void *state);       /* may be NULL */
