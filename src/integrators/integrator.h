@@ -54,6 +54,36 @@ typedef struct ath__update {
     ath__update_args args;
 } ath__update;
 
+/* Entries of tables of options: a number that a system can have for itself (where a cell of state
+ * takes it), and a whole number. `owner` is the struct, `member` its member and the option's name.
+ */
+#define ATH__OPTION_REAL(owner, member, its_unit, value, least, most, text)                        \
+    {                                                                                              \
+        .name = #member, .type = ATH_OPTION_REAL, .flags = ATH_OPTION_PER_SYSTEM,                  \
+        .unit = (its_unit), .fallback = (value), .min = (least), .max = (most), .help = (text),    \
+        .offset = offsetof(owner, member)                                                          \
+    }
+#define ATH__OPTION_INT(owner, member, value, least, most, text)                                   \
+    {                                                                                              \
+        .name = #member, .type = ATH_OPTION_INT, .unit = "", .fallback = (value), .min = (least),  \
+        .max = (most), .help = (text), .offset = offsetof(owner, member)                           \
+    }
+#define ATH__OPTION_CHOICE(owner, member, value, of, text)                                         \
+    {                                                                                              \
+        .name = #member, .type = ATH_OPTION_CHOICE, .unit = "", .fallback = (value),               \
+        .choices = (of), .help = (text), .offset = offsetof(owner, member)                         \
+    }
+/* The cell of a system with the value that option number `of` gives, times `factor`. */
+#define ATH__STATE_OPTION(cell, of, factor)                                                        \
+    {                                                                                              \
+        .name = (cell), .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1 + (of), .scale = (factor)   \
+    }
+/* `count` cells of a system, 0 on entry, multiplied by whole-number option `multiplier` - 1. */
+#define ATH__STATE_ZERO(cell, count, multiplier)                                                   \
+    {                                                                                              \
+        .name = (cell), .level = ATH_LEVEL_SYSTEM, .n = (count), .times = (multiplier)             \
+    }
+
 typedef struct ath__integrator_ops {
     uint32_t abi;
     const char *name;
@@ -65,8 +95,8 @@ typedef struct ath__integrator_ops {
     const ath_field_id *provides; /* fields that it writes; closed by -1 */
     bool moves_cell;
     bool is_optimizer;
-    bool
-        moves_centre; /* gives momentum to the centre of mass also where forces add up to nothing */
+    bool scales_velocities; /* of all atoms alike: a centre of mass that moves would be heated */
+    bool moves_centre;      /* the momentum of the whole changes even where forces add up to 0 */
     bool host_only; /* its updates are host code, not launches: refused on devices that run late */
     ath_status (*init)(ath_context *ctx, void *state); /* may be NULL: checks between options */
     void (*fini)(ath_context *ctx, void *state);       /* may be NULL */

@@ -75,7 +75,7 @@ static inline ath__kinetic ath__kinetic_sums(const ath__rows *rows, int64_t n, v
                                              const ath__share *share)
 {
     ath__kinetic total = {{0.0}};
-    ath__kinetic *blocks = (void *)((char *)work + ATH__UPDATE_WORK);
+    ath__kinetic *blocks = share->size > 1 ? (void *)((char *)work + ATH__UPDATE_WORK) : NULL;
     const size_t stride = ATH__UPDATE_BLOCK_WORK / sizeof *blocks;
     for (int64_t i = 0; i < rows->n; i += ATH__BLOCK) {
         const ath__rows at = ath__rows_at(rows, i);

@@ -9,43 +9,48 @@
 ATH__CHECK_ARGS(LANGEVIN_PRE, ath__update_args, seed);
 
 typedef struct langevin_state {
-    double timestep, temperature, friction; /* fs, K, 1/fs */
+    double timestep, temperature, friction, temperature_change, ramp; /* fs, K, 1/fs, K, steps */
 } langevin_state;
 
+enum {
+    LANGEVIN_TIMESTEP,
+    LANGEVIN_TEMPERATURE,
+    LANGEVIN_FRICTION,
+    LANGEVIN_TEMPERATURE_CHANGE,
+    LANGEVIN_RAMP
+};
+
 static const ath_option langevin_options[] = {
-    {.name = "timestep",
-     .type = ATH_OPTION_REAL,
-     .unit = "fs",
-     .fallback = "1",
-     .min = 1e-6,
-     .max = 1e3,
-     .help = "time step",
-     .offset = offsetof(langevin_state, timestep)},
-    {.name = "temperature",
-     .type = ATH_OPTION_REAL,
-     .unit = "K",
-     .fallback = "300",
-     .min = 0.0,
-     .max = 1e7,
-     .help = "temperature of the heat bath",
-     .offset = offsetof(langevin_state, temperature)},
-    {.name = "friction",
-     .type = ATH_OPTION_REAL,
-     .unit = "1/fs",
-     .fallback = "0.01",
-     .min = 0.0,
-     .max = 1e3,
-     .help = "rate at which velocities forget; 0 is velocity Verlet",
-     .offset = offsetof(langevin_state, friction)},
+    ATH__OPTION_REAL(langevin_state, timestep, "fs", "1", 1e-6, 1e3, "time step"),
+    ATH__OPTION_REAL(langevin_state, temperature, "K", "300", 0.0, 1e7,
+                     "temperature of the heat bath"),
+    ATH__OPTION_REAL(langevin_state, friction, "1/fs", "0.01", 0.0, 1e3,
+                     "rate at which velocities forget; 0 is velocity Verlet"),
+    ATH__OPTION_REAL(langevin_state, temperature_change, "K", "0", -1e7, 1e7,
+                     "by how much the temperature changes over the first `ramp` steps"),
+    ATH__OPTION_REAL(langevin_state, ramp, "steps", "0", 0.0, 1e15,
+                     "steps over which targets change; 0: they do not"),
     {0},
 };
 
 static const ath__state_info langevin_states[] = {
-    {.name = "dt", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1, .scale = 1.0 / ATH_FS_PER_TIME},
-    {.name = "kt", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 2, .scale = ATH_BOLTZMANN},
-    {.name = "friction", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 3, .scale = ATH_FS_PER_TIME},
+    ATH__STATE_OPTION("dt", LANGEVIN_TIMESTEP, 1.0 / ATH_FS_PER_TIME),
+    ATH__STATE_OPTION("kt", LANGEVIN_TEMPERATURE, ATH_BOLTZMANN),
+    ATH__STATE_OPTION("friction", LANGEVIN_FRICTION, ATH_FS_PER_TIME),
+    ATH__STATE_OPTION("kt_change", LANGEVIN_TEMPERATURE_CHANGE, ATH_BOLTZMANN),
+    ATH__STATE_OPTION("ramp", LANGEVIN_RAMP, 1.0),
     {0},
 };
+
+static ath_status langevin_init(ath_context *ctx, void *state)
+{
+    const langevin_state *s = state;
+    if (!(s->temperature + s->temperature_change >= 0.0)) {
+        return ath__fail(ctx, ATH_E_OPTION, "langevin: temperature_change=%g takes %g K below 0",
+                         s->temperature_change, s->temperature);
+    }
+    return ATH_OK;
+}
 
 static ath_status langevin_pre_update(const void *state, const ath__update *u)
 {
@@ -67,7 +72,10 @@ const ath__integrator_ops ath__integrator_langevin = {
     .help = "molecular dynamics at constant temperature: Langevin, BAOAB splitting",
     .states = langevin_states,
     .needs = (const ath_field_id[]){ATH_FIELD_FORCES, -1},
-    .provides = (const ath_field_id[]){ATH_FIELD_POSITIONS, ATH_FIELD_VELOCITIES, -1},
+    .provides =
+        (const ath_field_id[]){ATH_FIELD_POSITIONS, ATH_FIELD_VELOCITIES, ATH_FIELD_BATH, -1},
+    .moves_centre = true,
+    .init = langevin_init,
     .pre_update = langevin_pre_update,
     .post_update = langevin_post_update,
 };

@@ -7,6 +7,10 @@
  *                   A  r <- r + (dt/2) v
  *     second half:  B  v <- v + (dt/2) F/m     (that of nve.h)
  *
+ * and the bath loses sum m (v^2 after O - v^2 before O) / 2, so that energy + kinetic energy + bath
+ * changes only by the error of the other steps (Bussi and Parrinello, Phys. Rev. E 75 (2007)
+ * 056707).
+ *
  * g is the friction, xi a standard normal number. The O step is exact, so any friction is allowed:
  * g = 0 gives velocity Verlet, a large g draws new velocities in each step. 1 - c1^2 = 2 t / (1 +
  * t) with t = tanh(g dt), which loses nothing where g dt is small. Positions are sampled with an
@@ -25,13 +29,16 @@
 
 #include "integrators/noise.h"
 #include "integrators/nve.h"
+#include "integrators/target.h"
 
-/* Cells of the state: dt, kT in eV, friction in 1 / (internal unit of time). dt stands where that
- * of nve.h does, for the second half step is the same kernel. */
+/* Cells of the state: dt, kT in eV, friction in 1 / (internal unit of time), change of kT and the
+ * steps of it. dt stands where that of nve.h does, for the second half step is the same kernel. */
 enum {
     ATH__LANGEVIN_DT = ATH__NVE_DT,
     ATH__LANGEVIN_KT,
     ATH__LANGEVIN_FRICTION,
+    ATH__LANGEVIN_KT_CHANGE,
+    ATH__LANGEVIN_RAMP,
     ATH__LANGEVIN_CELLS
 };
 

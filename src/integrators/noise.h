@@ -20,6 +20,10 @@ enum {
     ATH__NOISE_LANGEVIN_Z = 2,    /* the z components of two atoms, see langevin.h */
     ATH__NOISE_VELOCITIES_XY = 3, /* Maxwell-Boltzmann velocities, see dynamics/velocities.h */
     ATH__NOISE_VELOCITIES_Z = 4,
+    ATH__NOISE_CSVR_NORMAL = 5, /* see csvr.h */
+    ATH__NOISE_CSVR_GAMMA = 6,
+    ATH__NOISE_CSVR_TEST = 7,
+    ATH__NOISE_CRESCALE = 8,         /* six normals of the strain, see crescale.h */
     ATH__NOISE_CALLBACK_XY = 1 << 30 /* and up: 2^30 purposes of integrators of the user's own; the
                                         bit above is that of their z */
 };

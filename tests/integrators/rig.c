@@ -71,6 +71,11 @@ static void rig_fill(test_rig *rig, ath_system *system, const rig_spec *spec)
     if (spec->n > 5) {
         m[5] = 0.0; /* a massless atom */
     }
+    static const double cell[9] = {14.0, 0.5, -1.0, 2.0, 13.0, 0.25, -0.75, 1.5, 12.0};
+    void *pbc = NULL;
+    memcpy(rig_field(rig, system, ATH_FIELD_CELL), cell, sizeof cell);
+    RIG_OK(rig, ath_system_field(system, ATH_FIELD_PBC, &pbc));
+    memcpy(pbc, (const int32_t[]){1, 1, 1}, 3 * sizeof(int32_t));
     if (spec->fixed) {
         void *rows = NULL;
         RIG_OK(rig, ath_system_field(system, ATH_FIELD_FIXED, &rows));
@@ -120,8 +125,8 @@ void rig_enter(test_rig *rig)
     RIG_OK(rig, ath__batch_state(rig->batch, rig->n_system, rig->n_atom));
     ath__view view;
     ath__batch_view(rig->batch, &view);
-    double row[32] = {0};
-    assert_true(rig->n_system < 32);
+    double row[RIG_MAX_CELLS] = {0};
+    assert_true(rig->n_system <= RIG_MAX_CELLS);
     ath__integrator_entry_row(rig->integrator, row);
     row[rig->n_system - 1] = 12345.0; /* belongs to another stage: must stay */
     for (int32_t i = 0; i < ath_batch_n_systems(rig->batch); i++) {
@@ -141,6 +146,25 @@ void rig_write(test_rig *rig, ath_field_id field, int32_t index, const void *val
     RIG_OK(rig, ath_batch_write(rig->batch, field, index, values));
 }
 
+/* Stress as if the forces were those of the system on itself: - sum r f / V, made symmetric. Some
+ * of it only: atoms are scattered over the cell, and sums would be large. */
+static void rig_stress(test_rig *rig, int32_t index, int32_t n, const double *r, const double *f)
+{
+    double cell[9], stress[9] = {0};
+    rig_read(rig, ATH_FIELD_CELL, index, cell);
+    const double volume = cell[0] * (cell[4] * cell[8] - cell[5] * cell[7]) -
+                          cell[1] * (cell[3] * cell[8] - cell[5] * cell[6]) +
+                          cell[2] * (cell[3] * cell[7] - cell[4] * cell[6]);
+    for (int32_t i = 0; i < n; i++) {
+        for (int k = 0; k < 9; k++) {
+            const double a = r[3 * i + k / 3] * f[3 * i + k % 3];
+            const double b = r[3 * i + k % 3] * f[3 * i + k / 3];
+            stress[k] -= 0.5 * (a + b) / volume / (1 + n);
+        }
+    }
+    rig_write(rig, ATH_FIELD_STRESS, index, stress);
+}
+
 void rig_forces(test_rig *rig, rig_force force, const void *arg)
 {
     for (int32_t i = 0; i < ath_batch_n_systems(rig->batch); i++) {
@@ -150,6 +174,7 @@ void rig_forces(test_rig *rig, rig_force force, const void *arg)
         rig_read(rig, ATH_FIELD_POSITIONS, i, r);
         force(n, r, f, arg);
         rig_write(rig, ATH_FIELD_FORCES, i, f);
+        rig_stress(rig, i, n, r, f);
         free(r);
     }
 }
@@ -243,7 +268,7 @@ uint64_t rig_hash(const test_rig *rig, int32_t index)
 {
     ath__hash h;
     uint64_t out[2];
-    double cells[32];
+    double cells[RIG_MAX_CELLS];
     ath__hash_begin(&h, 1, 2);
     for (ath_field_id field = 0; field < ATH_N_CORE_FIELDS; field++) {
         if (ath_batch_has_field(rig->batch, field)) {
@@ -262,10 +287,13 @@ uint64_t rig_hash_motion(const test_rig *rig, int32_t index)
 {
     ath__hash h;
     uint64_t out[2];
-    double cells[32];
+    double cells[RIG_MAX_CELLS];
     ath__hash_begin(&h, 3, 4);
     rig_hash_field(rig, index, ATH_FIELD_POSITIONS, &h);
     rig_hash_field(rig, index, ATH_FIELD_VELOCITIES, &h);
+    if (rig->integrator->ops->moves_cell) {
+        rig_hash_field(rig, index, ATH_FIELD_CELL, &h);
+    }
     rig_cells(rig, index, cells);
     ath__hash_update(&h, cells, (size_t)(rig->n_system - 1) * sizeof *cells);
     ath__hash_end(&h, out);

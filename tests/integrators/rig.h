@@ -15,9 +15,10 @@
 #include "data/batch_private.h"
 #include "integrators/integrator.h"
 
-enum { RIG_MAX_SYSTEMS = 64 };
+enum { RIG_MAX_SYSTEMS = 64, RIG_MAX_CELLS = 1024 };
 
-/* What a test asks of a system; positions and velocities are random numbers of `content`. */
+/* What a test asks of a system; positions and velocities are random numbers of `content`, in a
+ * skewed cell that is periodic. */
 typedef struct rig_spec {
     int32_t n;        /* atoms */
     uint64_t uid;     /* low half of the uid; the high half is 1 */
@@ -50,7 +51,7 @@ int32_t rig_add(test_rig *rig, const rig_spec *specs, int32_t n);
 int32_t rig_add_atoms(test_rig *rig, int32_t n, const double *r, const double *v, const double *m);
 /* Makes state rows and fills them as on entry. Call after the last rig_add. */
 void rig_enter(test_rig *rig);
-/* Computes the forces of every system. */
+/* Computes the forces of every system, and some stress. */
 void rig_forces(test_rig *rig, rig_force force, const void *arg);
 /* One half step of the listed systems (indices in public order). */
 void rig_half(test_rig *rig, bool second, const int32_t *indices, int32_t n);

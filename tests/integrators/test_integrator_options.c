@@ -122,6 +122,24 @@ static void test_fire_checks(void **state)
     ath_integrator_destroy(&integrator);
 }
 
+static void test_md_checks(void **state)
+{
+    ath_context *ctx = context(state);
+    refused(ctx, "langevin:temperature=100,temperature_change=-101", ATH_E_OPTION, "below 0");
+    refused(ctx, "nose_hoover:temperature=100,temperature_change=-101", ATH_E_OPTION, "below 0");
+    refused(ctx, "csvr:temperature=100,temperature_change=-101", ATH_E_OPTION, "below 0");
+    refused(ctx, "npt:temperature=100,temperature_change=-101", ATH_E_OPTION, "below 0");
+    refused(ctx, "crescale:temperature=100,temperature_change=-101", ATH_E_OPTION, "below 0");
+    refused(ctx, "npt:pressure_xx=1", ATH_E_OPTION, "coupling");
+    refused(ctx, "npt:pressure_xy=1,coupling=aniso", ATH_E_OPTION, "coupling");
+    refused(ctx, "nph:pressure_zz=1", ATH_E_OPTION, "coupling");
+    refused(ctx, "crescale:pressure_yz=1,coupling=aniso", ATH_E_OPTION, "coupling");
+    refused(ctx, "nose_hoover:yoshida=2", ATH_E_OPTION, "yoshida");
+    ath_integrator *integrator =
+        create(ctx, "npt:pressure_xx=1,pressure_xy=0.5,coupling=triclinic", ATH_OK);
+    ath_integrator_destroy(&integrator);
+}
+
 /* The echo names every option and gives the same integrator again. */
 static void test_echo(void **state)
 {
@@ -142,7 +160,8 @@ static void test_echo(void **state)
     }
     ath_integrator *it = create(ctx, "langevin:temperature=12.5,timestep=0.1", ATH_OK);
     assert_string_equal(ath_integrator_text(it),
-                        "langevin:timestep=0.1,temperature=12.5,friction=0.01");
+                        "langevin:timestep=0.1,temperature=12.5,friction=0.01,temperature_change=0,"
+                        "ramp=0");
     ath_integrator_destroy(&it);
 }
 
@@ -150,7 +169,7 @@ static void entry_row(ath_context *ctx, const char *text, const double *expected
 {
     ath_integrator *integrator = create(ctx, text, ATH_OK);
     int32_t n_system = -1, n_atom = -1;
-    double row[16];
+    double row[32];
     ath__integrator_cells(integrator, &n_system, &n_atom);
     assert_int_equal(n_system, n);
     assert_int_equal(n_atom, 0);
@@ -170,7 +189,10 @@ static void test_entry(void **state)
     entry_row(ctx, "nve", (double[]){1.0 / fs}, 1);
     entry_row(ctx, "nve:timestep=2.5", (double[]){2.5 / fs}, 1);
     entry_row(ctx, "langevin:timestep=2,temperature=350,friction=0.02",
-              (double[]){2.0 / fs, 350 * k, 0.02 * fs}, 3);
+              (double[]){2.0 / fs, 350 * k, 0.02 * fs, 0, 0}, 5);
+    entry_row(ctx, "nose_hoover:chain=5,tau_t=50,temperature_change=100,ramp=1000",
+              (double[]){1 / fs, 300 * k, 100 * k, 1000, 50 / fs, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+              16);
     entry_row(ctx, "fire", (double[]){1.018 / fs, 0.1, 0.0}, 3);
     entry_row(ctx, "fire:dt=3,alpha_start=0.25", (double[]){3 / fs, 0.25, 0.0}, 3);
 }
@@ -191,11 +213,18 @@ static void test_tables(void **state)
         for (const ath__state_info *s = it->ops->states; s->name; s++) {
             assert_true(s->option >= 0 && s->option <= n_options);
             assert_true(s->n > 0 && (s->option == 0 || s->scale != 0.0));
-            n += s->n;
+            assert_true(s->times >= 0 && s->times <= n_options);
+            if (s->times > 0) { /* the option's default */
+                assert_int_equal(options[s->times - 1].type, ATH_OPTION_INT);
+                n += s->n * atoi(options[s->times - 1].fallback);
+            } else {
+                n += s->n;
+            }
         }
         ath__integrator_cells(it, &n_system, &n_atom);
         assert_int_equal(n, n_system + n_atom);
-        assert_true(it->ops->needs[0] == ATH_FIELD_FORCES && it->ops->needs[1] == -1);
+        assert_true(it->ops->needs[0] == ATH_FIELD_FORCES);
+        assert_true(it->ops->needs[1] == (it->ops->moves_cell ? (int)ATH_FIELD_STRESS : -1));
         assert_true(it->ops->provides[0] >= 0);
         assert_non_null(it->ops->pre_update);
         ath_integrator_destroy(&it);
@@ -298,6 +327,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ranges, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fire_checks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_md_checks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_echo, setup, teardown),
         cmocka_unit_test_setup_teardown(test_entry, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tables, setup, teardown),
