@@ -145,8 +145,10 @@ enum cli_velocities { CLI_VELOCITIES_AUTO, CLI_VELOCITIES_NEW, CLI_VELOCITIES_KE
 /* Values of the options, in the types that ath_option lays down. Texts belong to argv. */
 typedef struct cli_settings {
     const char *model, *out, *device;
+    const char *integrator, *pressure, *coupling, *friction, *tau_t, *tau_p, *ramp; /* or NULL */
     double fmax, timestep, temperature;
     int64_t steps, every, velocities, threads, seed, max_systems, max_atoms;
+    int64_t ensemble, log, positions;
     int64_t strict, overwrite, verbose, quiet, help, version;
     int64_t models, integrators, devices;
     char **inputs; /* [n_inputs] */

@@ -88,8 +88,9 @@ int cli_engine_build(cli *c, const cli_settings *s, const cli_run_plan *plan,
         ath_dynamics_config config = engine_config(s, plan, flow, engine, i);
         engine_hooks(&engine->parts, i, &config);
         status = ath_dynamics_create(c->ctx, &config, &stages[i]);
-        if (status >= 0 && i == 0 && flow->hook) {
-            status = ath_dynamics_register_hook(stages[i], flow->hook);
+        for (int k = 0; k < 2 && i == 0 && status >= 0; k++) {
+            status =
+                flow->hooks[k] ? ath_dynamics_register_hook(stages[i], flow->hooks[k]) : status;
         }
     }
     status = status < 0 ? status : ath_fuse(c->ctx, stages, (int32_t)n, &engine->dynamics);

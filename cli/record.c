@@ -11,7 +11,11 @@ static void record_value(cli *c, cli_text *t, const cli_option *o, const cli_set
     double real = 0.0;
     if (o->option.type == ATH_OPTION_TEXT) {
         memcpy(&text, at, sizeof text);
-        cli_text_json(c, t, text);
+        if (text) {
+            cli_text_json(c, t, text);
+        } else {
+            cli_text_print(c, t, "null");
+        }
         return;
     }
     if (o->option.type == ATH_OPTION_REAL) {

@@ -104,7 +104,7 @@ static void results_csv(cli_results *r, const ath_system *system, ath_reason rea
     cli_text_csv(c, &r->texts, results_name(system));
     cli_text_print(c, &r->texts, ",%d,", (int)ath_system_n_atoms(system));
     cli_text_csv(c, &r->texts, r->stages[results_stage(r, system)]);
-    cli_text_print(c, &r->texts, ",%s,%s,%lld", ath_state_name(ath_reason_state(reason)),
+    cli_text_print(c, &r->texts, ",%s,%s,%lld", ath_state_name(cli_state_of(reason)),
                    ath_reason_name(reason),
                    (long long)results_whole(system, ATH_FIELD_STAGE_STEPS));
     results_number(r, ",", results_real(system, ATH_FIELD_ENERGY));
@@ -289,15 +289,31 @@ int cli_results_reject(cli_results *r, const char *file, int64_t frame, int64_t 
     if (!code) {
         r->n_rows++;
         r->n_reason[reason]++;
+        r->n_rejected[reason]++;
     }
     return code;
+}
+
+ath_state cli_state_of(ath_reason reason)
+{
+    const ath_state state = ath_reason_state(reason);
+    return state == ATH_STATE_REJECTED ? ATH_STATE_QUARANTINED : state;
+}
+
+int64_t cli_results_of(const cli_results *r, ath_reason reason, ath_state state)
+{
+    const int64_t rejected = r->n_rejected[reason];
+    if (state == ATH_STATE_REJECTED) {
+        return rejected;
+    }
+    return cli_state_of(reason) == state ? r->n_reason[reason] - rejected : 0;
 }
 
 int64_t cli_results_count(const cli_results *r, ath_state state)
 {
     int64_t n = 0;
-    for (int i = 0; i < ATH_N_REASONS; i++) {
-        n += ath_reason_state((ath_reason)i) == state && i != ATH_REASON_NONE ? r->n_reason[i] : 0;
+    for (int i = ATH_REASON_NONE + 1; i < ATH_N_REASONS; i++) {
+        n += cli_results_of(r, (ath_reason)i, state);
     }
     return n;
 }

@@ -22,6 +22,7 @@ typedef struct run {
     const char **names; /* [plan->n_stages], of the stages */
     cli_results results;
     cli_trajectory trajectory;
+    cli_thermo thermo;
     cli_progress progress;
     cli_file log;
     int code; /* why a callback stopped the run */
@@ -78,12 +79,17 @@ static ath_status run_done(void *user, const ath_system *system)
         r->output_failed = true;
         return run_stop(r, code);
     }
+    const int logged = cli_thermo_last(&r->thermo, system);
+    if (logged) {
+        r->output_failed = true;
+        return run_stop(r, logged);
+    }
     const ath_status status = cli_trajectory_last(&r->trajectory, system);
     if (status < 0) {
         r->output_failed = true;
         return run_stop(r, cli_fail_status(r->c, status));
     }
-    if (reason && ath_reason_state((ath_reason)*reason) == ATH_STATE_QUARANTINED) {
+    if (reason && cli_state_of((ath_reason)*reason) == ATH_STATE_QUARANTINED) {
         const int64_t *steps = ath_system_peek(system, ATH_FIELD_STAGE_STEPS);
         int64_t frame = 0;
         const char *file = ath_system_source(system, &frame);
@@ -130,7 +136,8 @@ static int run_build(run *r, const char *folder)
     const cli_engine_flow flow = {
         .sampler = r->input.sampler,
         .sink = r->sink,
-        .hook = r->trajectory.every > 0 ? &hook : NULL,
+        .hooks = {r->trajectory.every > 0 ? &hook : NULL,
+                  r->thermo.every > 0 ? &r->thermo.hook : NULL},
         .rejected = run_rejected,
         .progress = run_progress,
         .user = r,
@@ -206,6 +213,7 @@ static int run_open_output(run *r)
     code = code ? code : run_open_log(r);
     code = code ? code : cli_results_open(&r->results);
     code = code ? code : cli_trajectory_open(&r->trajectory, r->settings->out);
+    code = code ? code : cli_thermo_open(&r->thermo, r->settings->out);
     return code || !r->plan->job ? code : run_build(r, r->settings->out);
 }
 
@@ -326,6 +334,7 @@ static int run_close_output(run *r, const cli_balance *balance, int code)
         .complete = r->complete,
     };
     closed = cli_trajectory_close(&r->trajectory);
+    closed = run_worse(cli_thermo_close(&r->thermo), closed);
     if (!closed && !r->output_failed) {
         closed = cli_results_finish(&r->results);
     }
@@ -355,6 +364,7 @@ static void run_close(run *r)
     (void)cli_file_close(&r->log);
     cli_results_close(&r->results);
     ath_dynamics_destroy(&r->engine.dynamics);
+    cli_thermo_free(&r->thermo);
     ath_sink_destroy(&r->sink);
     cli_input_close(c, &r->input);
     cli_engine_close(c, &r->engine);
@@ -387,16 +397,19 @@ static int run_begin(run *r)
         .sparse_velocities = plan->sparse_velocities,
         .table = plan->table,
     };
-    r->trajectory = (cli_trajectory){.c = c, .every = s->out ? plan->every : 0, .what = plan->what};
+    r->trajectory = (cli_trajectory){
+        .c = c, .every = s->out ? plan->every : 0, .what = plan->what | plan->frame};
+    r->thermo = (cli_thermo){.c = c, .every = s->out ? plan->log : 0, .timestep = plan->timestep};
     r->progress = (cli_progress){.c = c, .command = plan->command->name, .results = &r->results};
-    const int code = run_open_engine(r);
+    int code = cli_thermo_begin(&r->thermo);
+    code = code ? code : run_open_engine(r);
     return code ? code : run_open_output(r);
 }
 
 int cli_run(cli *c, const cli_settings *settings, const cli_run_plan *plan)
 {
     run r = {.c = c, .settings = settings, .plan = plan};
-    r.results.c = r.trajectory.c = c;
+    r.results.c = r.trajectory.c = r.thermo.c = c;
     int code = run_begin(&r);
     if (!code) {
         r.progress.input = &r.input;
@@ -407,6 +420,7 @@ int cli_run(cli *c, const cli_settings *settings, const cli_run_plan *plan)
         code = run_close_output(&r, &balance, code);
     } else {
         (void)cli_trajectory_close(&r.trajectory);
+        (void)cli_thermo_close(&r.thermo);
     }
     run_close(&r);
     return code;

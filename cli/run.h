@@ -48,7 +48,8 @@ typedef struct cli_results {
     size_t n_rows, max_rows;
     cli_text texts;
     int64_t n_frames;
-    int64_t n_reason[ATH_N_REASONS]; /* structures by the reason why they ended */
+    int64_t n_reason[ATH_N_REASONS];   /* structures by the reason why they ended */
+    int64_t n_rejected[ATH_N_REASONS]; /* those of them that were never let in */
     int64_t n_atoms;
     double worst_fmax; /* of those that are not converged and not failed, eV/angstrom */
 } cli_results;
@@ -64,6 +65,10 @@ int cli_results_finish(cli_results *r);
 int cli_results_table(cli_results *r);
 void cli_results_close(cli_results *r);
 int64_t cli_results_count(const cli_results *r, ath_state state);
+/* The same of one reason. */
+int64_t cli_results_of(const cli_results *r, ath_reason reason, ath_state state);
+/* The state of a structure that was let in: one that turned out to be no good is quarantined. */
+ath_state cli_state_of(ath_reason reason);
 
 /* Largest |stress component| and the pressure, GPa. *has says whether there is a stress: it is that
  * of systems that are periodic in all three directions. */
@@ -85,6 +90,26 @@ ath_hook cli_trajectory_hook(cli_trajectory *t);
 /* The last frame of a system. */
 ath_status cli_trajectory_last(cli_trajectory *t, const ath_system *system);
 int cli_trajectory_close(cli_trajectory *t);
+
+/* ---- log (thermo.c) ---- */
+
+/* thermo.csv: energies, temperature and pressure of systems while they run. */
+typedef struct cli_thermo {
+    cli *c;
+    int64_t every;   /* steps; 0: none */
+    double timestep; /* fs */
+    cli_file file;
+    ath_hook hook; /* to be freed after the dynamics */
+    int64_t n_rows;
+} cli_thermo;
+
+/* Makes the hook that writes the systems whose own step is a multiple of `every`. */
+int cli_thermo_begin(cli_thermo *t);
+int cli_thermo_open(cli_thermo *t, const char *folder);
+/* The last row of a system. */
+int cli_thermo_last(cli_thermo *t, const ath_system *system);
+int cli_thermo_close(cli_thermo *t);
+void cli_thermo_free(cli_thermo *t);
 
 /* ---- progress and summary (progress.c, summary.c) ---- */
 
@@ -158,7 +183,10 @@ typedef struct cli_run_plan {
     unsigned what;      /* ATH_EXTXYZ_... of final.extxyz and traj.extxyz */
     bool sparse_velocities;
     bool table;
-    int64_t every; /* steps between frames of traj.extxyz; 0: none */
+    int64_t every;   /* steps between frames of traj.extxyz; 0: none */
+    unsigned frame;  /* ATH_EXTXYZ_... of traj.extxyz besides `what` */
+    int64_t log;     /* steps between rows of thermo.csv; 0: none */
+    double timestep; /* fs, for thermo.csv */
 } cli_run_plan;
 enum { CLI_REFILL = 4 }; /* steps between refills, where nothing else is said */
 
@@ -205,7 +233,7 @@ typedef struct cli_engine {
 typedef struct cli_engine_flow {
     ath_sampler *sampler;
     ath_sink *sink;
-    const ath_hook *hook; /* of the first stage, besides those of the job */
+    const ath_hook *hooks[2]; /* of the first stage, besides those of the job; NULL: none */
     ath_status (*rejected)(void *user, const char *file, int64_t frame, ath_reason reason,
                            const char *message);
     ath_status (*progress)(void *user, const ath_dynamics *dynamics);

@@ -32,11 +32,11 @@ static void summary_state(summary_out *o, const char *label, const cli_results *
     char reasons[400] = "";
     size_t used = 0;
     for (int i = 1; i < ATH_N_REASONS && n > 0; i++) {
-        if (r->n_reason[i] > 0 && ath_reason_state((ath_reason)i) == state &&
-            used < sizeof reasons) {
+        const int64_t of_it = cli_results_of(r, (ath_reason)i, state);
+        if (of_it > 0 && used < sizeof reasons) {
             used += (size_t)snprintf(reasons + used, sizeof reasons - used, "%s%s %lld",
                                      used ? ", " : "", ath_reason_name((ath_reason)i),
-                                     (long long)r->n_reason[i]);
+                                     (long long)of_it);
         }
     }
     if (n > 0 && (state == ATH_STATE_QUARANTINED || state == ATH_STATE_REJECTED)) {

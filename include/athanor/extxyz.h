@@ -40,8 +40,10 @@ ATH_API int64_t ath_extxyz_frame(const ath_extxyz_reader *reader);
 /* What ath_extxyz_format writes besides species, positions, cell, pbc and extras. */
 enum {
     ATH_EXTXYZ_VELOCITIES = 1, /* as ASE's momenta (amu * angstrom / ASE time), if carried */
-    ATH_EXTXYZ_FORCES = 2, /* column forces, key energy, key stress (9 numbers) if it has a cell */
-    ATH_EXTXYZ_FIXED = 4   /* column move_mask, if carried */
+    ATH_EXTXYZ_FORCES = 2,  /* column forces, key energy, key stress (9 numbers) if it has a cell */
+    ATH_EXTXYZ_FIXED = 4,   /* column move_mask, if carried */
+    ATH_EXTXYZ_WRAPPED = 8, /* pos is moved into the cell, along the vectors that are periodic */
+    ATH_EXTXYZ_UNWRAPPED = 16 /* column unwrapped: the positions as they are */
 };
 typedef struct ath_writer ath_writer;
 /* A new file (an old one is cut to nothing), or "-" for standard output. */

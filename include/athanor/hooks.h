@@ -39,6 +39,17 @@ typedef struct ath_log_scalar {
     void *user;
 } ath_log_scalar;
 
+/* What a system is like as a piece of matter. Pressures, volume and density are those of systems
+ * that are periodic along all three vectors, else NaN. */
+typedef struct ath_log_thermo {
+    double kinetic;   /* eV */
+    double conserved; /* eV: energy + kinetic energy + the field bath: what the integrator keeps */
+    double pressure;  /* GPa: a third of the trace of the next, compression is positive */
+    double pressures[6]; /* GPa: (sum m v v) / V - stress; xx, yy, zz, yz, xz, xy */
+    double volume;       /* angstrom^3 */
+    double density;      /* g/cm^3 */
+} ath_log_thermo;
+
 typedef struct ath_log_row {
     size_t size;
     int64_t step;       /* step count of the dynamics; with own_steps the age of the system; the
@@ -48,6 +59,7 @@ typedef struct ath_log_row {
     double energy;      /* eV */
     double fmax;        /* eV/angstrom: largest |F| of an atom, fixed components count as 0 */
     double temperature; /* K: 2 KE / (dof kB), with the field dof; 0 without degrees of freedom */
+    ath_log_thermo thermo; /* zeros unless asked for */
     ath_uid uid;
     const double *scalars; /* [n_scalars], in the order of the configuration */
     int32_t n_scalars;
@@ -68,6 +80,9 @@ typedef struct ath_hook_log_config {
      * the place of that column instead. The array is copied. */
     const ath_log_scalar *scalars; /* [n_scalars] */
     int32_t n_scalars;
+    /* Columns kinetic, conserved, pressure, pxx, pyy, pzz, pyz, pxz, pxy, volume, density behind
+     * `temperature`: the units are those of ath_log_thermo. */
+    bool thermo;
     bool own_steps; /* sets ATH_HOOK_OWN_STEPS, and `step` is that of the system */
     /* Rows that may wait in memory. 0: each call writes its rows, so that the run that made them
      * reports a failure. Else they are written when there are so many, and at the end of a run; a
@@ -75,15 +90,20 @@ typedef struct ath_hook_log_config {
     int32_t flush_rows;
 } ath_hook_log_config;
 
-/* Columns: step, graph_idx, status, energy, fmax, temperature, those of one's own, uid; the last of
- * them, 32 hexadecimal digits, is what follows a system through everything. Numbers have the fewest
- * digits that read back to the same bits, whatever the locale.
+/* Columns: step, graph_idx, status, energy, fmax, temperature, `thermo`, those of one's own, uid;
+ * the last of them, 32 hexadecimal digits, is what follows a system through everything. Numbers
+ * have the fewest digits that read back to the same bits, whatever the locale.
  *
  * AFTER_STEP, frequency 1; any stage from AFTER_COMPUTE on, or BEFORE_STEP. The file is opened when
  * the first run begins and closed by ath_hook_free. Failures of the file are those of the run, with
  * the path. A checkpoint holds the length of the file, synced; loading it cuts the file back to
  * that, so that no row is lost or there twice. */
 ATH_API ath_status ath_hook_log(ath_context *ctx, const ath_hook_log_config *config, ath_hook *out);
+
+/* The same numbers of a system outside of a batch: status, energy, fmax, temperature, thermo and
+ * uid of a row; the rest is 0. Fields that it does not carry count as zeros, masses as those of the
+ * elements. */
+ATH_API ath_status ath_log_measure(const ath_system *system, ath_log_row *out);
 
 /* ---- snapshots ---- */
 

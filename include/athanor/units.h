@@ -14,6 +14,7 @@
 #define ATH_FS_PER_TIME 10.180505710759414 /* fs in one internal unit of time */
 #define ATH_BOLTZMANN 8.617333262145179e-5 /* eV / K: exactly 1.380649e-23 / 1.602176634e-19 */
 #define ATH_GPA_PER_EV_A3 160.2176634      /* GPa in one eV / angstrom^3 */
+#define ATH_G_CM3_PER_AMU_A3 1.6605390666  /* g/cm^3 in one amu/angstrom^3 */
 #define ATH_BOHR 0.529177210903            /* angstrom */
 
 #endif

@@ -13,8 +13,11 @@
  */
 #include "flow/extxyz_private.h"
 
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "data/cell.h"
 
 enum {
     WRITER_REAL_BYTES = 32, /* of one number with a blank */
@@ -30,6 +33,8 @@ typedef struct writer_column {
     const void *rows;
 } writer_column;
 
+enum { WRITER_WRAPS = 3 }; /* rounding may leave an atom outside once, next to a face */
+
 struct ath_writer {
     ath_context *ctx;
     ath__file file;
@@ -38,6 +43,7 @@ struct ath_writer {
     ath__bytes text;   /* the frame */
     ath__bytes json;   /* one value */
     ath__bytes columns;
+    ath__bytes wrapped;       /* positions inside the cell */
     ath__xyz_scratch scratch; /* items of the caller's keys */
     ath__xyz_scratch probe;   /* how a string would be read */
     const double *masses;     /* NULL: standard */
@@ -105,6 +111,7 @@ ath_status ath_writer_close(ath_writer **writer)
     ath__bytes_free(ctx, &w->text);
     ath__bytes_free(ctx, &w->json);
     ath__bytes_free(ctx, &w->columns);
+    ath__bytes_free(ctx, &w->wrapped);
     ath__xyz_scratch_free(ctx, &w->scratch);
     ath__xyz_scratch_free(ctx, &w->probe);
     ath__free(ctx, writer, 1, sizeof *w);
@@ -523,6 +530,46 @@ static ath_status writer_add_species(ath_writer *w, const ath_system *system)
     return writer_add(w, "species", 'Z', 1, w->numbers);
 }
 
+/* An atom moved into the cell; what is not finite or absurdly far away stays. */
+static void writer_wrap_atom(const double h[9], const double g[9], const int32_t pbc[3],
+                             double r[3])
+{
+    for (int round = 0; round < WRITER_WRAPS; round++) {
+        for (int k = 0; k < 3; k++) {
+            const double f = g[3 * k] * r[0] + g[3 * k + 1] * r[1] + g[3 * k + 2] * r[2];
+            const double cells = pbc[k] && fabs(f) < 0x1p52 ? floor(f) : 0.0;
+            for (int c = 0; c < 3; c++) {
+                r[c] -= cells * h[3 * k + c];
+            }
+        }
+    }
+}
+
+/* Positions inside the cell, in w->wrapped; those of a system without a cell as they are. */
+static ath_status writer_wrap(ath_writer *w, const ath_system *system, const double **out)
+{
+    static const double none[9] = {0.0};
+    static const int32_t free_space[3] = {0, 0, 0};
+    const double *cell = ath_system_peek(system, ATH_FIELD_CELL);
+    const int32_t *pbc = ath_system_peek(system, ATH_FIELD_PBC);
+    const double *positions = ath_system_peek(system, ATH_FIELD_POSITIONS);
+    const size_t bytes = 3 * (size_t)ath_system_n_atoms(system) * sizeof *positions;
+    double h[9], g[9];
+    w->wrapped.size = 0;
+    ATH__TRY(ath__bytes_append(w->ctx, &w->wrapped, positions, bytes));
+    double *r = (double *)(void *)w->wrapped.data;
+    cell = cell ? cell : none;
+    pbc = pbc ? pbc : free_space;
+    if ((pbc[0] || pbc[1] || pbc[2]) && ath__cell_complete(cell, pbc, h) &&
+        ath__cell_reciprocal(h, g)) {
+        for (int64_t i = 0; i < ath_system_n_atoms(system); i++) {
+            writer_wrap_atom(h, g, pbc, r + 3 * i);
+        }
+    }
+    *out = r;
+    return ATH_OK;
+}
+
 static ath_status writer_collect(ath_writer *w, const ath_system *system, unsigned what)
 {
     const size_t n = (size_t)ath_system_n_atoms(system);
@@ -531,9 +578,16 @@ static ath_status writer_collect(ath_writer *w, const ath_system *system, unsign
     const uint8_t *fixed = ath_system_peek(system, ATH_FIELD_FIXED);
     w->numbers = ath_system_peek(system, ATH_FIELD_NUMBERS);
     w->masses = ath_system_peek(system, ATH_FIELD_MASSES);
+    const double *positions = ath_system_peek(system, ATH_FIELD_POSITIONS), *shown = positions;
+    if (what & ATH_EXTXYZ_WRAPPED) {
+        ATH__TRY(writer_wrap(w, system, &shown));
+    }
     w->columns.size = 0;
     ATH__TRY(writer_add_species(w, system));
-    ATH__TRY(writer_add(w, "pos", 'R', 3, ath_system_peek(system, ATH_FIELD_POSITIONS)));
+    ATH__TRY(writer_add(w, "pos", 'R', 3, shown));
+    if (what & ATH_EXTXYZ_UNWRAPPED) {
+        ATH__TRY(writer_add(w, "unwrapped", 'R', 3, positions));
+    }
     if (!writer_standard_masses(w->masses, w->numbers, n)) {
         ATH__TRY(writer_add(w, "masses", 'R', 1, w->masses));
     }
@@ -549,7 +603,8 @@ static ath_status writer_collect(ath_writer *w, const ath_system *system, unsign
     for (int32_t i = 0; i < ath_system_n_extras(system); i++) {
         ath_extra extra;
         ATH__TRY(ath_system_extra(system, i, &extra));
-        if (extra.level == ATH_LEVEL_ATOM && !ath__xyz_is_column(extra.name)) {
+        const bool taken = (what & ATH_EXTXYZ_UNWRAPPED) && strcmp(extra.name, "unwrapped") == 0;
+        if (extra.level == ATH_LEVEL_ATOM && !taken && !ath__xyz_is_column(extra.name)) {
             ATH__TRY(writer_add_extra(w, &extra));
         }
     }

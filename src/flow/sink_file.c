@@ -75,7 +75,8 @@ static const ath_sink_ops file_ops = {
 ath_status ath_sink_file(ath_context *ctx, const char *path, unsigned what, bool append, bool sync,
                          ath_sink **out)
 {
-    const unsigned known = ATH_EXTXYZ_VELOCITIES | ATH_EXTXYZ_FORCES | ATH_EXTXYZ_FIXED;
+    const unsigned known = ATH_EXTXYZ_VELOCITIES | ATH_EXTXYZ_FORCES | ATH_EXTXYZ_FIXED |
+                           ATH_EXTXYZ_WRAPPED | ATH_EXTXYZ_UNWRAPPED;
     if (!ctx || !path || !out) {
         return ath__fail(ctx, ATH_E_ARGUMENT, "ath_sink_file: NULL argument");
     }

@@ -412,6 +412,78 @@ group_md()
         awk '$5 != 0 || $6 != 0 || $7 != 0 { n++ } END { print n + 0 }')" 0
 }
 
+# spread N FILE: largest less smallest value of column N of a thermo.csv, for the structure where that is largest.
+spread()
+{
+    awk -F, -v k="$1" 'NR > 1 && !($1 in lo) { lo[$1] = hi[$1] = $k }
+        NR > 1 { if ($k < lo[$1]) lo[$1] = $k; if ($k > hi[$1]) hi[$1] = $k }
+        END { for (u in lo) if (hi[u] - lo[u] > d) d = hi[u] - lo[u]; print d + 0 }' "$2"
+}
+
+# less WHAT A B: A < B.
+less()
+{
+    checks=$((checks + 1))
+    awk -v a="$2" -v b="$3" 'BEGIN { exit !(a < b) }' || bad "$1: $2 is not below $3"
+}
+
+group_ensembles()
+{
+    cp "$examples/bulk.extxyz" b.xyz
+    n=$(grep -c Lattice b.xyz)
+    # every scheme keeps what it conserves, far better than the energy of the structures
+    for scheme in nve langevin nose_hoover csvr npt npt:coupling=aniso npt:coupling=triclinic crescale nph; do
+        expect 0 md b.xyz --integrator "$scheme" --temp 200 --timestep 1 --steps 200 --log 20 --every 0 \
+            --out "s_$scheme"
+        f=s_$scheme/thermo.csv
+        same "$scheme: rows" "$(wc -l <"$f")" $((11 * n + 1))
+        less "$scheme: conserved" "$(spread 6 "$f")" 0.02
+        less "$scheme: the energy moves" 0.1 "$(spread 4 "$f")"
+    done
+    less 'constant volume' "$(spread 15 s_csvr/thermo.csv)" 1e-9
+    less 'the cell moves' 1e-3 "$(spread 15 s_npt/thermo.csv)"
+    # one scheme of each ensemble has its name
+    for ensemble in nve nvt npt nph; do
+        expect 0 md b.xyz --ensemble $ensemble --steps 20 --log 0 --every 0 --out "e_$ensemble"
+        [ ! -e "e_$ensemble/thermo.csv" ] || bad 'a log that was not asked for'
+    done
+    says '"integrator": "langevin:' e_nvt/job.json
+    says '"integrator": "npt:' e_npt/job.json
+    says '"integrator": "nph:' e_nph/job.json
+    expect 0 md b.xyz --ensemble nvt --integrator nose_hoover:chain=5,tau_t=50 --tau-t 70 --steps 5 --out given
+    says 'nose_hoover:.*tau_t=50,chain=5' given/job.json
+    expect 0 md b.xyz --integrator crescale:thermostat=langevin --friction 0.02 --tau-p 400 --pressure 2 \
+        --coupling triclinic --steps 5 --out crescale
+    says 'friction=0.02,tau_t=100,pressure=2,.*tau_p=400,.*thermostat=langevin,coupling=triclinic' crescale/job.json
+    # ramps begin with the temperature of the velocities
+    expect 0 md b.xyz --ensemble npt --ramp temp=100:400,pressure=0:3 --steps 50 --log 50 --out ramp
+    says 'temperature=100,temperature_change=300,.*pressure=0,pressure_change=3,.*ramp=50' ramp/job.json
+    same 'temperature at the start' "$(awk -F, '$2 == 0 { printf "%.6f ", $7 }' ramp/thermo.csv | tr ' ' '\n' |
+        sort -u | tr -d '\n')" 100.000000
+    # positions
+    for how in unwrapped wrapped both; do
+        expect 0 md b.xyz --temp 3000 --steps 400 --every 400 --log 0 --positions $how --out "p_$how"
+    done
+    says 'pos:R:3:unwrapped:R:3:' p_both/traj.extxyz
+    same 'unwrapped' "$(awk '!/=/ && NF > 5 { print $5, $6, $7 }' p_both/traj.extxyz | cksum)" \
+        "$(awk '!/=/ && NF > 5 { print $2, $3, $4 }' p_unwrapped/traj.extxyz | cksum)"
+    same 'wrapped' "$(awk '!/=/ && NF > 5 { print $2, $3, $4 }' p_both/traj.extxyz | cksum)" \
+        "$(awk '!/=/ && NF > 5 { print $2, $3, $4 }' p_wrapped/traj.extxyz | cksum)"
+    checks=$((checks + 1))
+    cmp -s p_wrapped/traj.extxyz p_unwrapped/traj.extxyz && bad 'no atom has left its cell'
+    # molecules have no pressure: each ends alone, and says why
+    cp "$examples/clusters.extxyz" c.xyz
+    expect 3 md c.xyz b.xyz --ensemble npt --steps 5 --every 0 --out mixed
+    same 'without a cell' "$(grep -c bad_input mixed/results.csv)" "$(grep -c pbc c.xyz)"
+    for wrong in '--ensemble nvt --integrator npt' '--integrator fire' '--integrator nosuch' '--friction 1' \
+        '--pressure 1' '--ensemble nvt --tau-p 3' '--ramp temp=3' '--ramp temp=1:x' '--ramp volume=1:2' \
+        '--ensemble nvt --ramp pressure=1:2' '--ramp temp=1:2' '--integrator langevin:friction=-1' \
+        '--ensemble npt --coupling cubic' '--ensemble npt --pressure high'; do
+        # shellcheck disable=SC2086
+        expect 64 md b.xyz $wrong --out wrong
+    done
+}
+
 group_static()
 {
     expect 0 static "$examples"/*.extxyz

@@ -11,12 +11,20 @@
 
 #include <athanor/units.h>
 
+#include "data/cell.h"
+#include "data/system_private.h"
+
 /* Columns that can be replaced by one of the user's. */
 enum { LOG_STATUS, LOG_ENERGY, LOG_FMAX, LOG_TEMPERATURE, LOG_COLUMNS };
 enum { LOG_FORCES, LOG_FIXED, LOG_MASSES, LOG_VELOCITIES, LOG_SPACES };
+enum { LOG_THERMO = sizeof(ath_log_thermo) / sizeof(double) };
 enum { LOG_SAVED = 8 }; /* bytes in a checkpoint: length of the file */
 
 static const char *const log_columns[LOG_COLUMNS] = {"status", "energy", "fmax", "temperature"};
+
+static const char *const log_thermo_columns[LOG_THERMO] = {
+    "kinetic", "conserved", "pressure", "pxx",    "pyy",    "pzz",
+    "pyz",     "pxz",       "pxy",      "volume", "density"};
 
 typedef struct log_hook {
     ath_context *ctx;
@@ -53,22 +61,124 @@ static double log_fmax(const double *f, const uint8_t *fixed, int32_t n)
     return sqrt(largest);
 }
 
+/* What a row is made of: the rows of one system. */
+typedef struct log_rows {
+    int32_t n;
+    const double *forces, *masses, *velocities; /* [n][3], [n], [n][3] */
+    const uint8_t *fixed;                       /* [n][3] */
+    const double *cell, *stress;                /* [9] */
+    const int32_t *pbc;                         /* [3] */
+    double energy, dof, bath;
+} log_rows;
+
+/* Volume and pressures, of a system that is periodic everywhere. */
+static void log_pressures(const log_rows *r, ath_log_thermo *out)
+{
+    static const int rows[6] = {0, 1, 2, 1, 0, 0}, columns[6] = {0, 1, 2, 2, 2, 1};
+    const double volume = ath__cell_volume(r->cell);
+    const bool bulk = r->pbc[0] && r->pbc[1] && r->pbc[2] && volume > 0.0;
+    double mass = 0.0, sum[6] = {0.0};
+    for (int64_t i = 0; i < r->n; i++) {
+        const double *v = r->velocities + 3 * i;
+        mass += r->masses[i];
+        for (int k = 0; k < 6; k++) {
+            sum[k] += r->masses[i] * v[rows[k]] * v[columns[k]];
+        }
+    }
+    for (int k = 0; k < 6; k++) {
+        const double p = sum[k] / volume - r->stress[3 * rows[k] + columns[k]];
+        out->pressures[k] = bulk ? p * ATH_GPA_PER_EV_A3 : (double)NAN;
+    }
+    out->pressure = (out->pressures[0] + out->pressures[1] + out->pressures[2]) / 3.0;
+    out->volume = bulk ? volume : (double)NAN;
+    out->density = bulk ? mass / volume * ATH_G_CM3_PER_AMU_A3 : (double)NAN;
+}
+
+static void log_compute(const log_rows *r, bool thermo, ath_log_row *row)
+{
+    const double kinetic = ath__hook_kinetic(r->n, r->masses, r->velocities);
+    row->energy = r->energy;
+    row->fmax = log_fmax(r->forces, r->fixed, r->n);
+    row->temperature = r->dof > 0.0 ? 2.0 * kinetic / (r->dof * ATH_BOLTZMANN) : 0.0;
+    if (thermo) {
+        row->thermo.kinetic = kinetic;
+        row->thermo.conserved = r->energy + kinetic + r->bath;
+        log_pressures(r, &row->thermo);
+    }
+}
+
 static ath_status log_measure(log_hook *it, const ath_batch *batch, int32_t index, ath_log_row *row)
 {
     static const ath_field_id fields[LOG_SPACES] = {ATH_FIELD_FORCES, ATH_FIELD_FIXED,
                                                     ATH_FIELD_MASSES, ATH_FIELD_VELOCITIES};
-    const int32_t n = ath_batch_n_atoms_of(batch, index);
-    double dof = 0.0;
+    double cell[9], stress[9];
+    int32_t pbc[3];
     for (int k = 0; k < LOG_SPACES; k++) {
         ATH__TRY(ath__hook_look(it->ctx, &it->spaces[k], batch, fields[k], index));
     }
+    log_rows r = {
+        .n = ath_batch_n_atoms_of(batch, index),
+        .forces = it->spaces[LOG_FORCES].rows,
+        .masses = it->spaces[LOG_MASSES].rows,
+        .velocities = it->spaces[LOG_VELOCITIES].rows,
+        .fixed = it->spaces[LOG_FIXED].rows,
+        .cell = cell,
+        .stress = stress,
+        .pbc = pbc,
+    };
     ATH__TRY(ath_batch_read(batch, ATH_FIELD_STATUS, index, &row->status));
-    ATH__TRY(ath_batch_read(batch, ATH_FIELD_ENERGY, index, &row->energy));
-    ATH__TRY(ath_batch_read(batch, ATH_FIELD_DOF, index, &dof));
-    row->fmax = log_fmax(it->spaces[LOG_FORCES].rows, it->spaces[LOG_FIXED].rows, n);
-    const double kinetic =
-        ath__hook_kinetic(n, it->spaces[LOG_MASSES].rows, it->spaces[LOG_VELOCITIES].rows);
-    row->temperature = dof > 0.0 ? 2.0 * kinetic / (dof * ATH_BOLTZMANN) : 0.0;
+    ATH__TRY(ath_batch_read(batch, ATH_FIELD_ENERGY, index, &r.energy));
+    ATH__TRY(ath_batch_read(batch, ATH_FIELD_DOF, index, &r.dof));
+    if (it->config.thermo) {
+        ATH__TRY(ath_batch_read(batch, ATH_FIELD_BATH, index, &r.bath));
+        ATH__TRY(ath_batch_read(batch, ATH_FIELD_CELL, index, cell));
+        ATH__TRY(ath_batch_read(batch, ATH_FIELD_PBC, index, pbc));
+        ATH__TRY(ath_batch_read(batch, ATH_FIELD_STRESS, index, stress));
+    }
+    log_compute(&r, it->config.thermo, row);
+    return ATH_OK;
+}
+
+/* The rows of a field, or zeros. */
+static const void *log_peek(const ath_system *system, ath_field_id field, const void *zeros)
+{
+    const void *rows = ath_system_peek(system, field);
+    return rows ? rows : zeros;
+}
+
+ath_status ath_log_measure(const ath_system *system, ath_log_row *out)
+{
+    static const double none[9] = {0.0};
+    static const int32_t free_space[3] = {0, 0, 0};
+    double *zeros = NULL;
+    if (!system || !out || out->size != sizeof *out) {
+        return ATH_E_ARGUMENT;
+    }
+    ath_context *ctx = system->ctx;
+    const size_t n = (size_t)ath_system_n_atoms(system);
+    ATH__TRY(ath__alloc(ctx, 4 * n + 1, sizeof *zeros, &zeros));
+    const int32_t *numbers = ath_system_peek(system, ATH_FIELD_NUMBERS);
+    for (size_t i = 0; numbers && i < n; i++) {
+        zeros[3 * n + i] = ath_element_mass(numbers[i]);
+    }
+    const log_rows r = {
+        .n = (int32_t)n,
+        .forces = log_peek(system, ATH_FIELD_FORCES, zeros),
+        .masses = log_peek(system, ATH_FIELD_MASSES, zeros + 3 * n),
+        .velocities = log_peek(system, ATH_FIELD_VELOCITIES, zeros),
+        .fixed = log_peek(system, ATH_FIELD_FIXED, zeros),
+        .cell = log_peek(system, ATH_FIELD_CELL, none),
+        .stress = log_peek(system, ATH_FIELD_STRESS, none),
+        .pbc = log_peek(system, ATH_FIELD_PBC, free_space),
+        .energy = *(const double *)log_peek(system, ATH_FIELD_ENERGY, none),
+        .dof = *(const double *)log_peek(system, ATH_FIELD_DOF, none),
+        .bath = *(const double *)log_peek(system, ATH_FIELD_BATH, none),
+    };
+    *out = (ath_log_row){.size = sizeof *out,
+                         .status = *(const int32_t *)log_peek(system, ATH_FIELD_STATUS, none),
+                         .uid = ath_system_uid(system)};
+    log_compute(&r, true, out);
+    ath__free(ctx, &zeros, 4 * n + 1, sizeof *zeros);
     return ATH_OK;
 }
 
@@ -138,6 +248,11 @@ static ath_status log_print(log_hook *it, const ath_log_row *row)
     for (int32_t c = 0; c < LOG_COLUMNS; c++) {
         ATH__TRY(log_column(it, row, c));
     }
+    double thermo[LOG_THERMO];
+    memcpy(thermo, &row->thermo, sizeof thermo);
+    for (int32_t k = 0; it->config.thermo && k < LOG_THERMO; k++) {
+        ATH__TRY(log_real(it, log_thermo_columns[k], thermo[k]));
+    }
     for (int32_t k = 0; k < it->config.n_scalars; k++) {
         ATH__TRY(it->replaces[k] < 0 ? log_real(it, it->scalars[k].name, it->values[k]) : ATH_OK);
     }
@@ -153,6 +268,9 @@ static ath_status log_header(log_hook *it)
     ATH__TRY(ath__bytes_print(it->ctx, &it->text, "step,graph_idx,%s,%s,%s,%s",
                               log_columns[LOG_STATUS], log_columns[LOG_ENERGY],
                               log_columns[LOG_FMAX], log_columns[LOG_TEMPERATURE]));
+    for (int32_t k = 0; it->config.thermo && k < LOG_THERMO; k++) {
+        ATH__TRY(ath__bytes_print(it->ctx, &it->text, ",%s", log_thermo_columns[k]));
+    }
     for (int32_t k = 0; k < it->config.n_scalars; k++) {
         ATH__TRY(it->replaces[k] < 0
                      ? ath__bytes_print(it->ctx, &it->text, ",%s", it->scalars[k].name)
@@ -350,6 +468,9 @@ static ath_status log_check_scalars(ath_context *ctx, const ath_hook_log_config 
         }
         for (int32_t k = 0; k < i; k++) {
             twice = twice || strcmp(s->name, c->scalars[k].name) == 0;
+        }
+        for (int32_t k = 0; c->thermo && k < LOG_THERMO; k++) {
+            twice = twice || strcmp(s->name, log_thermo_columns[k]) == 0;
         }
         if (twice) {
             return ath__fail(ctx, ATH_E_ARGUMENT, "log: there is a column '%s' already", s->name);
