@@ -290,14 +290,23 @@ static bool neighbors_moved(const double *x, const double *built, int32_t n, dou
 static bool neighbors_strayed(const double *x, const double *built, int64_t n,
                               const ath__strain *strain)
 {
-    bool kept = true;
-    for (int64_t i = 0; i < n && kept; i += FRAME_BLOCK) {
-        const int64_t end = i + FRAME_BLOCK < n ? i + FRAME_BLOCK : n;
-        for (int64_t l = i; l < end; l++) {
-            kept &= ath__strain_keeps(strain, built + 3 * l, x + 3 * l);
+    const ath__strain s = *strain;
+    int64_t k = 0;
+    for (; k + FRAME_BLOCK <= n; k += FRAME_BLOCK) {
+        int64_t strayed = 0;
+        for (int l = 0; l < FRAME_BLOCK; l++) {
+            strayed |= !ath__strain_keeps(&s, built + 3 * (k + l), x + 3 * (k + l));
+        }
+        if (strayed) {
+            return true;
         }
     }
-    return !kept;
+    for (; k < n; k++) {
+        if (!ath__strain_keeps(&s, built + 3 * k, x + 3 * k)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Whether the list still holds for the share of a caller. */

@@ -91,15 +91,12 @@ ATH__CELL_FN bool ath__strain_of(const double built[9], const double cell[9], co
  * for what is not finite. */
 ATH__CELL_FN bool ath__strain_keeps(const ath__strain *s, const double r0[3], const double r[3])
 {
-    const double *e = s->e;
-    double u2 = 0.0;
-    for (int c = 0; c < 3; c++) {
-        const double u = (r[c] - r0[c]) - ((r0[0] * e[c] + r0[1] * e[3 + c]) + r0[2] * e[6 + c]);
-        u2 += u * u;
-    }
-    const double far = fabs(r0[0]) + fabs(r0[1]) + fabs(r0[2]);
-    const double limit = s->limit - s->rough * far;
-    return limit > 0.0 && u2 <= limit * limit;
+    const double *e = s->e, x = r0[0], y = r0[1], z = r0[2];
+    const double a = (r[0] - x) - ((x * e[0] + y * e[3]) + z * e[6]),
+                 b = (r[1] - y) - ((x * e[1] + y * e[4]) + z * e[7]),
+                 c = (r[2] - z) - ((x * e[2] + y * e[5]) + z * e[8]);
+    const double limit = s->limit - s->rough * (fabs(x) + fabs(y) + fabs(z));
+    return (limit > 0.0) & ((a * a + b * b) + c * c <= limit * limit); /* no branch: in lanes */
 }
 
 #endif
