@@ -24,7 +24,8 @@
  * then and now, because |S_k| <= |g_k| (|d| + |r_j - r_i|) and |g_k| |h_k| <= c; now all is longer
  * by at most 1 + t. u is right to 6 eps t |r0|. All of it is less than `rough` = 64 eps c (1 + t)
  * times the same lengths: the part with |d0| is taken from s, that with |r0| from the limit of the
- * atom. For cells so skewed that c exceeds 2^30 no list is kept.
+ * atom. What is left goes with |u|, less than 2^-20 of it unless the cell is so skewed that c
+ * exceeds 2^27; then no list is kept.
  */
 #ifndef ATHANOR_NEIGHBORS_STRAIN_H
 #define ATHANOR_NEIGHBORS_STRAIN_H
@@ -84,7 +85,7 @@ ATH__CELL_FN bool ath__strain_of(const double built[9], const double cell[9], co
     to->rough = 0x1p-47 * skew * (1.0 + change);
     const double least = ath__strain_least(to->e) - (to->rough + 0x1p-40);
     to->limit = 0.5 * (least * (cutoff + skin) - cutoff) * (1.0 - 0x1p-20);
-    return skew <= 0x1p30 && to->limit > 0.0;
+    return skew <= 0x1p27 && to->limit > 0.0;
 }
 
 /* Whether an atom that was at r0 when the list was built and is at r is near enough to r0 D. False
