@@ -1,9 +1,9 @@
 /* Batched neighbour lists: host side. Private to the library.
  *
- * One object per dynamics. Each system's list is checked and rebuilt on its own, when atoms may have
- * come within the cutoff that are not in it: in a cell that stays, when one has moved more than
- * skin / 2 since the list was built; in one that changes, when one is farther from where the strain
- * takes it than the strain allows (strain.h). Nothing about a list's history reaches a force
+ * One object per dynamics. Each system's list is checked and rebuilt on its own, when atoms may
+ * have come within the cutoff that are not in it: in a cell that stays, when one has moved more
+ * than skin / 2 since the list was built; in one that changes, when one is farther from where the
+ * strain takes it than the strain allows (strain.h). Nothing about a list's history reaches a force
  * (list.h). A list that does not fit its range stalls its system (ATH__SLOT_STALLED) with `needed`
  * set; the host grows it between launches. Never truncates.
  */
