@@ -229,7 +229,11 @@ static void test_walks(void **state)
         {100, 200, {0.7, 1.4}, 0.6, 2}   /* by a tree */
     };
     enum { N_SPECS = sizeof specs / sizeof specs[0] };
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+    const int n_walks = 640;
+#else
     const int n_walks = getenv("ATH_TEST_FULL") ? 40000 : 2000;
+#endif
     uint64_t rng = 31;
     tally t = {0};
     (void)state;
