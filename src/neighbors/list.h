@@ -1,15 +1,17 @@
 /* Neighbour lists as models read them. Private; shared by .c and .cu files.
  *
  * A list is full: every pair stands in both rows. Row i of a system holds all (j, S) with
- * |r_ij| < cutoff + skin at the time of building, where
+ * |r_ij| < cutoff + skin at the time of building, and as long as it is kept all with |r_ij| <
+ * cutoff (neighbors_kernel.c), where
  *
  *     r_ij = (x_j - x_i) + S h,   S = shift(entry) - wrap_j + wrap_i   (integers, rows of h = cell)
  *
- * h being the cell as ath__cell_complete gives it, and S h as ath__image_vector computes it,
- * without (i, S = 0), and with (i, S != 0) for periodic self-images. Rows are in canonical order:
- * ascending j, then S lexicographically. So the pairs within the cutoff, and their order, depend on
- * the present system alone; a reader tests r < cutoff and never lets a pair beyond it change the
- * place of another in a sum. Rows do not overlap, but need not lie in the order of their atoms.
+ * h being the present cell as ath__cell_complete gives it, and S h as ath__image_vector computes
+ * it, without (i, S = 0), and with (i, S != 0) for periodic self-images. Rows are in canonical
+ * order: ascending j, then S lexicographically, which is whole numbers alone and so the same in
+ * whatever cell the list was built. So the pairs within the cutoff, and their order, depend on the
+ * present system alone; a reader tests r < cutoff and never lets a pair beyond it change the place
+ * of another in a sum. Rows do not overlap, but need not lie in the order of their atoms.
  *
  * All rows are empty while a list is not to be used: its slot is stalled, or it got a reason (see
  * neighbors_kernel.c). Rows of a system that needs no list (ath__all_pairs_enough) are not written.
@@ -43,7 +45,7 @@ typedef struct ath__list_view {
     int64_t *start;  /* first entry of the system in `entry` */
     int64_t *room;   /* entries reserved */
     int64_t *needed; /* entries that the last build needed; > room: overflow, the slot is stalled */
-    int32_t *valid;  /* 1: built for built_positions */
+    int32_t *valid;  /* 1: built for built_positions in built_cell */
     double *built_cell; /* [][9] */
     int64_t *builds;    /* lists completed in this slot */
     int32_t *path;      /* how the last one was made: ATH__PATH_... bits */

@@ -12,6 +12,7 @@ extern "C" {
 
 #include "data/cell.h"
 #include "neighbors/neighbors.h"
+#include "neighbors/strain.h"
 }
 
 enum { NEIGHBORS_THREADS = 64, NEIGHBORS_MAX_IMAGE = 510 };
@@ -102,13 +103,25 @@ __device__ bool neighbors_stale(const ath__neighbors_args &a, int32_t slot)
         bits |= (a.view.pbc[3 * (int64_t)slot + k] != 0) << k;
     }
     stale |= bits * ATH__PATH_PBC != (a.list.path[slot] & 7 * ATH__PATH_PBC);
-    for (int k = threadIdx.x; k < 9; k += NEIGHBORS_THREADS) {
-        stale |= !(a.view.cell[9 * (int64_t)slot + k] == a.list.built_cell[9 * (int64_t)slot + k]);
+    const double *cell = a.view.cell + 9 * (int64_t)slot,
+                 *built_cell = a.list.built_cell + 9 * (int64_t)slot;
+    bool same_cell = true;
+    for (int k = 0; k < 9; k++) {
+        same_cell =
+            same_cell && __double_as_longlong(cell[k]) == __double_as_longlong(built_cell[k]);
     }
-    for (int32_t i = threadIdx.x; i < n; i += NEIGHBORS_THREADS) {
+    ath__strain strain;
+    stale |= !same_cell &&
+             !(half > 0.0 && ath__strain_of(built_cell, cell, a.view.pbc + 3 * (int64_t)slot,
+                                            a.cutoff, a.skin, &strain));
+    for (int32_t i = threadIdx.x; i < n && !stale; i += NEIGHBORS_THREADS) {
         const double dx = x[3 * i] - built[3 * i], dy = x[3 * i + 1] - built[3 * i + 1],
                      dz = x[3 * i + 2] - built[3 * i + 2], d2 = dx * dx + dy * dy + dz * dz;
-        stale |= half > 0.0 ? !(d2 <= limit) : !(d2 == 0.0);
+        if (same_cell) {
+            stale |= half > 0.0 ? !(d2 <= limit) : !(d2 == 0.0);
+        } else {
+            stale |= !ath__strain_keeps(&strain, built + 3 * i, x + 3 * i);
+        }
     }
     return __syncthreads_or(stale) != 0;
 }

@@ -1,9 +1,11 @@
 /* Batched neighbour lists: host side. Private to the library.
  *
- * One object per dynamics. Each system's list is checked and rebuilt on its own, when an atom has
- * moved more than skin / 2 since it was built, or its cell has changed. Nothing about a list's
- * history reaches a force (list.h). A list that does not fit its range stalls its system
- * (ATH__SLOT_STALLED) with `needed` set; the host grows it between launches. Never truncates.
+ * One object per dynamics. Each system's list is checked and rebuilt on its own, when atoms may
+ * have come within the cutoff that are not in it: in a cell that stays, when one has moved more
+ * than skin / 2 since the list was built; in one that changes, when one is farther from where the
+ * strain takes it than the strain allows (strain.h). Nothing about a list's history reaches a force
+ * (list.h). A list that does not fit its range stalls its system (ATH__SLOT_STALLED) with `needed`
+ * set; the host grows it between launches. Never truncates.
  */
 #ifndef ATHANOR_NEIGHBORS_NEIGHBORS_H
 #define ATHANOR_NEIGHBORS_NEIGHBORS_H
@@ -16,7 +18,7 @@ typedef struct ath__neighbors ath__neighbors;
 typedef struct ath__neighbors_config {
     ath_device *device;
     double cutoff;         /* angstrom, > 0 */
-    double skin;           /* angstrom, >= 0; 0 rebuilds whenever anything moved */
+    double skin;           /* angstrom, >= 0; 0 rebuilds whenever a bit changes */
     int32_t all_pairs_max; /* systems for which ath__all_pairs_enough says yes get no list */
     int32_t first_guess;   /* entries per atom to reserve at first; 0: from the density */
 } ath__neighbors_config;

@@ -1,16 +1,22 @@
 /* NEIGHBORS_UPDATE: checks the neighbour list of each listed system and rebuilds it where needed.
  *
- * A list stays good as long as the cell and its periodicity are the same, bit for bit, and no atom
- * is farther than skin / 2 from where it was: then no pair outside cutoff + skin can have come
- * within the cutoff. (The limit is taken 2^-20 shorter, which covers rounding; with skin 0 any
- * changed bit rebuilds.) Systems for which all pairs are enough have no list; stalled systems are
- * left alone.
+ * A list stays good as long as no pair outside cutoff + skin can have come within the cutoff and
+ * the same vectors are periodic. While the cell is the same, bit for bit, that is: no atom is
+ * farther than skin / 2 from where it was. (The limit is taken 2^-20 shorter, which covers rounding
+ * for coordinates up to 2^28 times the skin.) In a cell that has changed, atoms are compared with
+ * where its strain takes them, within a limit that the strain leaves (strain.h). With skin 0 any
+ * changed bit rebuilds. Whether a list is kept does not show in it: the wraps and shifts that were
+ * written stay those of the same pairs, in the same order, whatever the cell has become.
+ *
+ * Systems for which all pairs are enough in their present cell have no list, and one that they had
+ * is forgotten; stalled systems are left alone.
  *
  * Three ways to build, with the same result: one candidate list, or a tree of them (tree.h), or,
  * for cells so thin that their images do not fit into work memory, pair by pair with the range of
  * images of each pair from its geometry (here). Atoms are wrapped along periodic vectors first.
  *
- * What cannot have a list gets an empty one, valid = 0, and a reason if it has none yet.
+ * What cannot have a list gets an empty one, valid = 0, and a reason if it has none yet. This is
+ * looked at when a list is built; a list that is kept is in order.
  *
  * NON_FINITE: a position or a periodic cell vector is not finite; a coordinate beyond 2^40
  * angstrom, or an atom more than 2^20 cells away.
@@ -34,6 +40,7 @@
 #include "neighbors/boxes.h"
 #include "neighbors/frame.h"
 #include "neighbors/neighbors.h"
+#include "neighbors/strain.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "entries are handled as 64-bit numbers");
 
@@ -279,25 +286,54 @@ static bool neighbors_moved(const double *x, const double *built, int32_t n, dou
     return false;
 }
 
+/* Whether some atom is too far from where the strain of the cell takes it, or is nowhere. */
+static bool neighbors_strayed(const double *x, const double *built, int64_t n,
+                              const ath__strain *strain)
+{
+    const ath__strain s = *strain;
+    int64_t k = 0;
+    for (; k + FRAME_BLOCK <= n; k += FRAME_BLOCK) {
+        int64_t strayed = 0;
+        for (int l = 0; l < FRAME_BLOCK; l++) {
+            strayed |= !ath__strain_keeps(&s, built + 3 * (k + l), x + 3 * (k + l));
+        }
+        if (strayed) {
+            return true;
+        }
+    }
+    for (; k < n; k++) {
+        if (!ath__strain_keeps(&s, built + 3 * k, x + 3 * k)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether the list still holds for the share of a caller. */
 static bool neighbors_valid(const ath__neighbors_args *a, int32_t slot, const ath__share *share)
 {
     const double *cell = a->view.cell + 9 * (int64_t)slot;
+    const double *built_cell = a->list.built_cell + 9 * (int64_t)slot;
     const int32_t *pbc = a->view.pbc + 3 * (int64_t)slot;
     const double half = 0.5 * a->skin;
     int64_t begin, end;
     if (a->list.valid[slot] != 1 ||
-        neighbors_pbc_bits(pbc) != (a->list.path[slot] & 7 * ATH__PATH_PBC) ||
-        memcmp(cell, a->list.built_cell + 9 * (int64_t)slot, 9 * sizeof *cell) != 0) {
+        neighbors_pbc_bits(pbc) != (a->list.path[slot] & 7 * ATH__PATH_PBC)) {
         return false;
     }
     ath__share_range(share, a->view.n_atoms[slot], &begin, &end);
     const double *x = a->view.positions + 3 * (a->view.first[slot] + begin);
     const double *built = a->list.built_positions + 3 * (a->view.first[slot] + begin);
+    const bool same_cell = memcmp(cell, built_cell, 9 * sizeof *cell) == 0;
     if (!(half > 0.0)) {
-        return memcmp(x, built, 3 * (size_t)(end - begin) * sizeof *x) == 0;
+        return same_cell && memcmp(x, built, 3 * (size_t)(end - begin) * sizeof *x) == 0;
     }
-    return !neighbors_moved(x, built, (int32_t)(end - begin), half * half * (1.0 - 0x1p-20));
+    if (same_cell) {
+        return !neighbors_moved(x, built, (int32_t)(end - begin), half * half * (1.0 - 0x1p-20));
+    }
+    ath__strain strain;
+    return ath__strain_of(built_cell, cell, pbc, a->cutoff, a->skin, &strain) &&
+           !neighbors_strayed(x, built, end - begin, &strain);
 }
 
 static bool neighbors_listed(const ath__neighbors_args *a, int32_t slot)

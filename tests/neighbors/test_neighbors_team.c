@@ -224,8 +224,22 @@ static void shift(bench *b, int32_t atom, double by)
 
 /* ---- tests ---- */
 
+/* Shrinks the periodic part of space. */
+static void shrink(bench *b, const structure *st)
+{
+    const ath__view *v = &b->lists[0].args.view;
+    for (int64_t k = 0; k < 3 * (int64_t)st->n; k++) {
+        v->positions[3 * v->first[0] + k] *= st->pbc[k % 3] ? 0.998 : 1.0;
+    }
+    for (int k = 0; k < 9; k++) {
+        v->cell[k] *= 0.998;
+    }
+    copy_state(b);
+}
+
 /* Built, kept over small moves, built again after one atom has moved too far, wherever in the
- * shares of the members it is; after a change of the cell; and when any move counts. */
+ * shares of the members it is; kept in a cell that has shrunk a little, which leaves less room for
+ * moves; and built again after a change of periodicity. */
 static void check_life(enum kind kind, int32_t n, double reach)
 {
     uint64_t rng = (uint64_t)kind * 1000 + (uint64_t)n;
@@ -247,8 +261,20 @@ static void check_life(enum kind kind, int32_t n, double reach)
         update_and_compare(&b);
         assert_int_equal(l->builds[0], ++builds);
     }
+    shrink(&b, &st);
+    for (size_t k = 0; k<sizeof atoms / sizeof atoms[0]; k += n> 30000 ? 4 : 1) {
+        update_and_compare(&b);
+        assert_int_equal(l->builds[0], builds);
+        shift(&b, atoms[k], 0.0985 * reach);
+        update_and_compare(&b);
+        assert_int_equal(l->builds[0], builds);
+        shift(&b, atoms[k], 0.001 * reach); /* less than half of the skin */
+        update_and_compare(&b);
+        builds += st.pbc[0] || st.pbc[2];
+        assert_int_equal(l->builds[0], builds);
+        shrink(&b, &st);
+    }
     b.lists[0].args.view.pbc[0] ^= 1;
-    b.lists[0].args.view.cell[0] *= 1.001;
     copy_state(&b);
     if (kind == BOX || kind == SLAB) {
         update_and_compare(&b);
