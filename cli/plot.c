@@ -2,7 +2,9 @@
  * people who see fewer of them.
  *
  * Ticks are multiples of 1, 2 or 5 times a power of ten, about seven to an axis. Numbers of an axis
- * whose ticks would need many digits are divided by a power of ten that stands in its label.
+ * whose ticks would need many digits are divided by a power of ten that stands in its label. The
+ * legend of more than PLOT_INSIDE series stands beside the axes, not in them, if it is not too
+ * wide.
  */
 #include <math.h>
 #include <stdarg.h>
@@ -12,7 +14,13 @@
 
 #include "plot.h"
 
-enum { PLOT_WIDTH = 640, PLOT_HEIGHT = 400, PLOT_LINE_HEIGHT = 17, PLOT_COLOURS = 8 };
+enum {
+    PLOT_WIDTH = 640,
+    PLOT_HEIGHT = 400,
+    PLOT_LINE_HEIGHT = 17,
+    PLOT_COLOURS = 8,
+    PLOT_INSIDE = 3
+};
 
 static const char *const plot_colours[PLOT_COLOURS] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                                        "#e69f00", "#56b4e9", "#5b5b5b", "#8c6d00"};
@@ -100,8 +108,12 @@ static void plot_scale(plot_axis *a, bool air)
         a->high = 1.0;
     }
     const double size = fmax(fabs(a->low), fabs(a->high));
-    const bool grounded = a->low == 0.0;
     double span = a->high - a->low;
+    if (a->low > 0.0 && a->low < 0.05 * span) { /* an axis that nearly reaches zero does */
+        a->low = 0.0;
+        span = a->high;
+    }
+    const bool grounded = a->low == 0.0;
     if (!(span > 1e-12 * size)) {
         span = size > 0.0 ? 0.2 * size : 1.0;
         a->low -= 0.5 * span;
@@ -121,14 +133,20 @@ static void plot_scale(plot_axis *a, bool air)
     a->decimals = last < a->power ? a->power - last : 0;
 }
 
+/* The power of ten in superscript characters, which every renderer puts where they belong. */
 static void plot_label(const plot_out *o, const char *text, const plot_axis *a)
 {
+    static const int superscripts[10] = {0x2070, 0xb9,   0xb2,   0xb3,   0x2074,
+                                         0x2075, 0x2076, 0x2077, 0x2078, 0x2079};
+    char digits[16];
     plot_text(o, text);
     if (a->power) {
-        plot_print(o,
-                   " (&#215; 10<tspan dy=\"-5\" font-size=\"10\">%d</tspan>"
-                   "<tspan dy=\"5\">)</tspan>",
-                   a->power);
+        snprintf(digits, sizeof digits, "%d", a->power);
+        plot_print(o, " (&#215; 10");
+        for (const char *d = digits; *d; d++) {
+            plot_print(o, "&#%d;", *d == '-' ? 0x207b : superscripts[*d - '0']);
+        }
+        plot_print(o, ")");
     }
 }
 
@@ -208,8 +226,8 @@ static size_t plot_columns(const char *text)
     return n;
 }
 
-static void plot_legend(const plot_out *o, const cli_plot *p, const plot_axis *x,
-                        const plot_axis *y)
+/* Size of the legend, 0 if there is none. */
+static void plot_legend_size(const cli_plot *p, double *width, double *height)
 {
     size_t n = 0, columns = 0;
     for (size_t i = 0; i < p->n_series; i++) {
@@ -217,40 +235,48 @@ static void plot_legend(const plot_out *o, const cli_plot *p, const plot_axis *x
         n += p->series[i].label != NULL;
         columns = c > columns ? c : columns;
     }
-    const double width = 38.0 + 6.3 * (double)columns;
-    const double left = x->to - width - 8.0;
-    double at = y->to + 8.0;
-    if (n == 0) {
+    *width = n ? 42.0 + 6.8 * (double)columns : 0.0;
+    *height = n ? (double)(n * PLOT_LINE_HEIGHT) + 8.0 : 0.0;
+}
+
+static void plot_key(const plot_out *o, cli_plot_kind kind, const char *colour, double left,
+                     double middle)
+{
+    const double size = kind == CLI_PLOT_BARS ? 11.0 : 5.0;
+    if (kind == CLI_PLOT_LINE) {
+        plot_print(o, "<path stroke=\"%s\" stroke-width=\"2\" d=\"M%.1f %.1fh18\"/>", colour, left,
+                   middle);
+        return;
+    }
+    plot_print(o,
+               "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"%.1f\" "
+               "fill=\"%s\"%s/>",
+               left + 9.0 - 0.5 * size, middle - 0.5 * size, size, size,
+               kind == CLI_PLOT_BARS ? 0.0 : 2.5, colour,
+               kind == CLI_PLOT_BARS ? " fill-opacity=\"0.45\"" : "");
+}
+
+/* At `left`, with this size; `top` is its upper edge. */
+static void plot_legend(const plot_out *o, const cli_plot *p, double left, double top)
+{
+    double width = 0.0, height = 0.0;
+    plot_legend_size(p, &width, &height);
+    if (height <= 0.0) {
         return;
     }
     plot_print(o,
                "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"3\" fill=\"#fff\" "
                "fill-opacity=\"0.85\" stroke=\"#ccc\"/>\n",
-               left, at, width, (double)(n * PLOT_LINE_HEIGHT) + 8.0);
-    at += 4.0;
+               left, top, width, height);
+    double middle = top + 4.0 + 0.5 * PLOT_LINE_HEIGHT;
     for (size_t i = 0; i < p->n_series; i++) {
-        const cli_plot_series *s = &p->series[i];
-        const char *colour = plot_colours[i % PLOT_COLOURS];
-        const double middle = at + 0.5 * PLOT_LINE_HEIGHT;
-        if (!s->label) {
-            continue;
+        if (p->series[i].label) {
+            plot_key(o, p->series[i].kind, plot_colours[i % PLOT_COLOURS], left + 7.0, middle);
+            plot_print(o, "<text x=\"%.1f\" y=\"%.1f\">", left + 31.0, middle + 4.0);
+            plot_text(o, p->series[i].label);
+            plot_print(o, "</text>\n");
+            middle += PLOT_LINE_HEIGHT;
         }
-        if (s->kind == CLI_PLOT_LINE) {
-            plot_print(o, "<path stroke=\"%s\" stroke-width=\"2\" d=\"M%.1f %.1fh18\"/>", colour,
-                       left + 7.0, middle);
-        } else {
-            const double size = s->kind == CLI_PLOT_BARS ? 11.0 : 5.0;
-            plot_print(o,
-                       "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"%.1f\" "
-                       "fill=\"%s\"%s/>",
-                       left + 16.0 - 0.5 * size, middle - 0.5 * size, size, size,
-                       s->kind == CLI_PLOT_BARS ? 0.0 : 2.5, colour,
-                       s->kind == CLI_PLOT_BARS ? " fill-opacity=\"0.45\"" : "");
-        }
-        plot_print(o, "<text x=\"%.1f\" y=\"%.1f\">", left + 31.0, middle + 4.0);
-        plot_text(o, s->label);
-        plot_print(o, "</text>\n");
-        at += PLOT_LINE_HEIGHT;
     }
 }
 
@@ -296,6 +322,10 @@ void cli_plot_svg(const cli_plot *p, void (*write)(void *user, const char *data,
     const double height = p->height > 0 ? p->height : PLOT_HEIGHT;
     plot_axis x = {.from = 74.0, .to = width - 18.0};
     plot_axis y = {.from = height - 52.0, .to = p->title ? 36.0 : 16.0};
+    double legend_width = 0.0, legend_height = 0.0;
+    plot_legend_size(p, &legend_width, &legend_height);
+    const bool beside = p->n_series > PLOT_INSIDE && legend_width < 0.4 * width;
+    x.to -= beside ? legend_width + 2.0 : 0.0;
     plot_range(p, &x, &y);
     plot_scale(&x, false);
     plot_scale(&y, true);
@@ -312,6 +342,6 @@ void cli_plot_svg(const cli_plot *p, void (*write)(void *user, const char *data,
     }
     plot_print(&o, "<path class=\"axis\" d=\"M%.1f %.1fV%.1fH%.1f\"/>\n", x.from, y.to, y.from,
                x.to);
-    plot_legend(&o, p, &x, &y);
+    plot_legend(&o, p, beside ? x.to + 12.0 : x.to - legend_width - 8.0, y.to + 8.0);
     plot_print(&o, "</svg>\n");
 }

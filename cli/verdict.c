@@ -13,7 +13,13 @@
 #include "statistics.h"
 #include "validate.h"
 
-enum { VERDICT_LINES = 8, VERDICT_BINS = 40, VERDICT_LABEL = 32, VERDICT_CURVE = 200 };
+enum {
+    VERDICT_LINES = 8,
+    VERDICT_BINS = 40,
+    VERDICT_LABEL = 32,
+    VERDICT_CURVE = 200,
+    VERDICT_POINTS = 1000
+};
 
 /* The structure's own name= , or "file@frame". */
 static void verdict_name(const cli_validation *v, size_t s, cli_text *out)
@@ -244,29 +250,48 @@ static size_t verdict_drifters(const cli_validation *v, size_t which[VERDICT_LIN
     return n;
 }
 
+/* Fills up to VERDICT_POINTS points of a curve: all values, or the least and the largest one of
+ * blocks of them. */
+static size_t verdict_curve(const cli_validation *v, size_t s, double *x, double *y)
+{
+    const size_t steps = (size_t)v->steps;
+    const size_t block = steps <= VERDICT_POINTS ? 1 : (2 * steps - 1) / VERDICT_POINTS + 1;
+    const double *energy = v->energies + s * steps;
+    const double unit = 1.0 / (ATH_BOLTZMANN * v->temperature * v->dof[s]);
+    size_t n = 0;
+    for (size_t from = 0; from < steps; from += block) {
+        const size_t to = from + block < steps ? from + block : steps;
+        size_t least = from, most = from;
+        for (size_t k = from; k < to; k++) {
+            least = energy[k] < energy[least] ? k : least;
+            most = energy[k] > energy[most] ? k : most;
+        }
+        const size_t ends[2] = {least < most ? least : most, least < most ? most : least};
+        for (int e = 0; e < 1 + (ends[1] > ends[0]); e++) {
+            x[n] = (double)(ends[e] + 1) * v->timestep * 1e-3;
+            y[n++] = (energy[ends[e]] - energy[0]) * unit;
+        }
+    }
+    return n;
+}
+
 /* Total energy against time, less its first value, in thermal units for each degree of freedom. */
 static int verdict_drift(const cli_validation *v, cli_text *t)
 {
-    const size_t steps = (size_t)v->steps;
+    enum { MOST = VERDICT_POINTS + 2 };
     size_t which[VERDICT_LINES];
     char labels[VERDICT_LINES][VERDICT_LABEL];
     cli_plot_series series[VERDICT_LINES];
     double *memory = NULL;
     const size_t n = verdict_drifters(v, which);
-    const int code = cli_doubles(v->c, &memory, (n + 1) * steps);
-    for (size_t k = 0; k < steps && !code; k++) {
-        memory[k] = (double)(k + 1) * v->timestep * 1e-3;
-    }
+    const size_t size = (size_t)2 * VERDICT_LINES * MOST;
+    const int code = cli_doubles(v->c, &memory, size);
     for (size_t i = 0; i < n && !code; i++) {
-        const size_t s = which[i];
-        const double *energy = v->energies + s * steps;
-        double *y = memory + (i + 1) * steps;
-        for (size_t k = 0; k < steps; k++) {
-            y[k] = (energy[k] - energy[0]) / (ATH_BOLTZMANN * v->temperature * v->dof[s]);
-        }
-        verdict_label(v, s, labels[i]);
+        double *x = memory + 2 * i * MOST, *y = x + MOST;
+        const size_t points = verdict_curve(v, which[i], x, y);
+        verdict_label(v, which[i], labels[i]);
         series[i] = (cli_plot_series){
-            .label = labels[i], .kind = CLI_PLOT_LINE, .x = memory, .y = y, .n = steps};
+            .label = labels[i], .kind = CLI_PLOT_LINE, .x = x, .y = y, .n = points};
     }
     if (!code) {
         const cli_plot plot = {.title = "Total energy at constant energy",
@@ -276,33 +301,37 @@ static int verdict_drift(const cli_validation *v, cli_text *t)
                                .n_series = n};
         cli_plot_svg(&plot, verdict_put, &(verdict_sink){v->c, t});
     }
-    cli_doubles_free(v->c, &memory, (n + 1) * steps);
+    cli_doubles_free(v->c, &memory, size);
     return code;
 }
 
-/* Structures whose temperatures are shown, and the range of these. */
-static size_t verdict_range(const cli_validation *v, double *low, double *high)
+static bool verdict_has_temperature(const cli_validation *v, size_t s)
 {
-    size_t n = 0;
-    *low = INFINITY;
-    *high = -INFINITY;
+    return v->outcomes[s][CLI_TEST_TEMPERATURE].verdict >= CLI_VERDICT_PASS;
+}
+
+/* The mean of the distributions of n structures. */
+static double verdict_mixture(const cli_validation *v, size_t n, double t)
+{
+    double sum = 0.0;
     for (size_t s = 0; s < v->n; s++) {
-        const double unit = 2.0 / (ATH_BOLTZMANN * v->dof[s]);
-        if (v->outcomes[s][CLI_TEST_TEMPERATURE].verdict < CLI_VERDICT_PASS) {
-            continue;
-        }
-        n++;
-        for (int64_t k = 0; k < v->steps; k++) {
-            const double t = v->kinetic[s * (size_t)v->steps + (size_t)k] * unit;
-            *low = t < *low ? t : *low;
-            *high = t > *high ? t : *high;
+        if (verdict_has_temperature(v, s)) {
+            const double shape = 0.5 * v->dof[s];
+            sum += cli_gamma_cdf(shape, v->temperature / shape, t);
         }
     }
-    if (!(*low < *high)) {
-        *low = 0.0;
-        *high = 2.0 * v->temperature;
+    return sum / (double)n;
+}
+
+/* The temperature that the share p of this mean is below: by bisection. */
+static double verdict_quantile(const cli_validation *v, size_t n, double p)
+{
+    double low = 0.0, high = 64.0 * v->temperature;
+    for (int k = 0; k < 40 && n > 0; k++) {
+        const double middle = 0.5 * (low + high);
+        *(verdict_mixture(v, n, middle) < p ? &low : &high) = middle;
     }
-    return n;
+    return 0.5 * (low + high);
 }
 
 typedef struct verdict_histogram {
@@ -321,8 +350,8 @@ static void verdict_count(const cli_validation *v, size_t s, size_t n, verdict_h
     for (int64_t k = 0; k < v->steps; k++) {
         const double t = v->kinetic[s * (size_t)v->steps + (size_t)k] * unit;
         const double bin = (t - h->low) / width;
-        if (bin >= 0.0) {
-            h->y[bin < VERDICT_BINS - 1 ? (int)bin : VERDICT_BINS - 1] += weight;
+        if (bin >= 0.0 && bin < VERDICT_BINS) {
+            h->y[(int)bin] += weight;
         }
     }
     for (int k = 0; k <= VERDICT_CURVE; k++) {
@@ -330,11 +359,17 @@ static void verdict_count(const cli_validation *v, size_t s, size_t n, verdict_h
     }
 }
 
-/* Kinetic temperatures of all structures together, each with the same weight. */
+/* Kinetic temperatures of all structures together, each with the same weight. The far ends, where
+ * the smallest structures are alone, are not shown. */
 static int verdict_temperature(const cli_validation *v, cli_text *t)
 {
     verdict_histogram h = {0};
-    const size_t n = verdict_range(v, &h.low, &h.high);
+    size_t n = 0;
+    for (size_t s = 0; s < v->n; s++) {
+        n += verdict_has_temperature(v, s);
+    }
+    h.low = verdict_quantile(v, n, 1e-3);
+    h.high = verdict_quantile(v, n, 1.0 - 5e-3);
     const double width = (h.high - h.low) / VERDICT_BINS;
     for (int k = 0; k < VERDICT_BINS; k++) {
         h.x[k] = h.low + (k + 0.5) * width;
@@ -343,7 +378,7 @@ static int verdict_temperature(const cli_validation *v, cli_text *t)
         h.at[k] = h.low + (h.high - h.low) * k / VERDICT_CURVE;
     }
     for (size_t s = 0; s < v->n; s++) {
-        if (v->outcomes[s][CLI_TEST_TEMPERATURE].verdict >= CLI_VERDICT_PASS) {
+        if (verdict_has_temperature(v, s)) {
             verdict_count(v, s, n, &h);
         }
     }
