@@ -81,8 +81,8 @@ typedef struct motion {
 /* ---- quantities: mean kinetic energies that are known ---- */
 
 /* Kinetic energies of structure s: of each element along each axis, then of the centre of mass
- * along each axis. `row` has the velocities. out NULL: only counts. `dof` (may be NULL): how many
- * components contribute to each. */
+ * along each axis, then all of it. `row` has the velocities. out NULL: only counts. `dof` (may be
+ * NULL): how many components contribute to each. */
 static int64_t motion_quantities(const cli_validation *v, size_t s, const double *row, double *out,
                                  double *dof)
 {
@@ -120,12 +120,20 @@ static int64_t motion_quantities(const cli_validation *v, size_t s, const double
             dof[n_quantities + k] = v->dof[s] == 3.0 * n;
         }
     }
-    return n_quantities + 3;
+    for (int64_t q = 0; q < n_quantities; q++) {
+        if (out) {
+            out[n_quantities + 3] += out[q];
+        }
+    }
+    if (dof) {
+        dof[n_quantities + 3] = v->dof[s];
+    }
+    return n_quantities + 4;
 }
 
 static void motion_note_quantities(motion *m, size_t s, int64_t sample)
 {
-    enum { MOST = 3 * MOTION_KINDS + 3 };
+    enum { MOST = 3 * MOTION_KINDS + 4 };
     const motion_notes *notes = m->run->notes;
     double values[MOST] = {0.0};
     const int64_t n = motion_quantities(m->v, s, m->row, values, NULL);
@@ -484,7 +492,7 @@ static double motion_distance(const motion *m, size_t s, const double *a, const 
         const double x = a[3 * i] - b[3 * i], y = a[3 * i + 1] - b[3 * i + 1],
                      z = a[3 * i + 2] - b[3 * i + 2];
         const double distance = sqrt(x * x + y * y + z * z);
-        largest = distance <= largest ? largest : distance; /* NaN wins and stays */
+        largest = cli_larger(largest, distance);
     }
     return largest;
 }
@@ -573,7 +581,7 @@ static int motion_back(motion *m)
  */
 static void motion_judge_equipartition(const motion *m, size_t s)
 {
-    enum { MOST = 3 * MOTION_KINDS + 3 };
+    enum { MOST = 3 * MOTION_KINDS + 4 };
     const cli_validation *v = m->v;
     const size_t n = (size_t)v->steps;
     const double kt = ATH_BOLTZMANN * v->temperature;
@@ -589,7 +597,9 @@ static void motion_judge_equipartition(const motion *m, size_t s)
                                      .limit = motion_sigma,
                                      .excess = fabs(z) / motion_sigma,
                                      .more = (double)q,
-                                     .why = q >= count - 3 ? "centre of mass" : "an element"};
+                                     .why = q == count - 1   ? "all atoms"
+                                            : q >= count - 4 ? "centre of mass"
+                                                             : "an element"};
         if (dof[q] > 0.0) {
             cli_validation_note(m->v, s, CLI_TEST_EQUIPARTITION, &outcome);
         }

@@ -459,17 +459,17 @@ static void probe_compare(probe *p, cli_test test)
             continue;
         }
         for (int64_t i = 3 * v->first[s]; i < 3 * v->first[s + 1]; i++) {
-            const double change = fabs(p->now.f[i] - p->aim[i]);
-            force = change <= force ? force : change; /* NaN wins and stays */
+            force = cli_larger(force, fabs(p->now.f[i] - p->aim[i]));
         }
         force /= v->noise_force[s];
+        const double value = cli_larger(energy, force);
         const cli_outcome outcome = {
-            .value = energy <= force ? force : energy,
+            .value = value,
             .limit = probe_roundings,
-            .excess = (energy <= force ? force : energy) / probe_roundings,
-            .why = energy <= probe_roundings && force <= probe_roundings ? NULL
-                   : energy <= probe_roundings                           ? "forces change"
-                                                                         : "the energy changes",
+            .excess = value / probe_roundings,
+            .why = value <= probe_roundings    ? NULL
+                   : energy <= probe_roundings ? "forces change"
+                                               : "the energy changes",
         };
         cli_validation_note(v, s, test, &outcome);
     }
@@ -625,7 +625,7 @@ static void probe_net_force(probe *p, size_t s)
         }
     }
     for (int k = 0; k < 3; k++) {
-        value = fabs(sum[k]) <= value ? value : fabs(sum[k]);
+        value = cli_larger(value, fabs(sum[k]));
     }
     value /= v->noise_force[s] * sqrt((double)(v->first[s + 1] - v->first[s]));
     const cli_outcome outcome = {

@@ -106,6 +106,11 @@ void cli_validation_not_applicable(cli_validation *v, size_t s, cli_test test, c
 int64_t cli_validation_atoms(const cli_validation *v); /* in all */
 /* Stopped by a signal: an exit code and a message, else CLI_OK. */
 int cli_validation_stopped(const cli_validation *v);
+/* The larger one; NaN wins, and stays. */
+static inline double cli_larger(double a, double b)
+{
+    return a != a || b <= a ? a : b;
+}
 /* n zeroed doubles; given back with n. */
 int cli_doubles(cli *c, double **out, size_t n);
 void cli_doubles_free(cli *c, double **block, size_t n);

@@ -58,7 +58,8 @@ void cli_validation_note(cli_validation *v, size_t s, cli_test test, const cli_o
     if (new.verdict == CLI_VERDICT_OPEN) {
         new.verdict = new.excess <= 1.0 ? CLI_VERDICT_PASS : CLI_VERDICT_FAIL;
     }
-    if (old->verdict < CLI_VERDICT_PASS || !(new.excess <= old->excess)) {
+    const bool worse = !isnan(old->excess) && !(new.excess <= old->excess);
+    if (old->verdict < CLI_VERDICT_PASS || worse) {
         *old = new;
     }
 }

@@ -49,7 +49,7 @@ static bool verdict_worse(const cli_outcome *a, const cli_outcome *b)
     if (a->verdict != b->verdict) {
         return a->verdict > b->verdict;
     }
-    return a->verdict >= CLI_VERDICT_PASS && !(a->excess <= b->excess);
+    return a->verdict >= CLI_VERDICT_PASS && !isnan(b->excess) && !(a->excess <= b->excess);
 }
 
 static verdict_line verdict_of(const cli_validation *v, cli_test test)
