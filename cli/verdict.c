@@ -91,7 +91,7 @@ static void verdict_row(const cli_validation *v, cli_test test, cli_text *t)
     const verdict_line line = verdict_of(v, test);
     const cli_outcome *o = &v->outcomes[line.worst][test];
     char value[40] = "-", limit[40] = "-", count[48] = "";
-    if (o->verdict >= CLI_VERDICT_PASS) {
+    if (o->verdict >= CLI_VERDICT_PASS && !isnan(o->limit)) {
         verdict_numbers(test, o, value, limit);
     }
     snprintf(count, sizeof count, "%zu/%zu", line.n_pass, line.n_pass + line.n_fail);
@@ -178,7 +178,7 @@ static void verdict_csv_row(const cli_validation *v, size_t s, cli_test test, cl
     const double numbers[3] = {o->value, o->limit, o->more};
     for (int k = 0; k < 3; k++) {
         cli_text_print(c, t, ",");
-        if (o->verdict >= CLI_VERDICT_PASS) {
+        if (o->verdict >= CLI_VERDICT_PASS && !isnan(o->limit)) {
             cli_text_double(c, t, numbers[k]);
         }
     }
