@@ -25,12 +25,13 @@ enum {
     MOTION_KINDS = 120 /* atomic numbers */
 };
 
-static const double motion_friction = 0.05;      /* 1/fs */
-static const double motion_order = 0.4;          /* the ratio is 4 within this */
-static const double motion_drift = 0.3;          /* kT/ns/dof: smaller drifts are never wrong */
-static const double motion_drift_ceiling = 10.0; /* larger ones always are */
-static const double motion_push = 1e-7;          /* angstrom, to see how disturbances grow */
-static const double motion_reversal = 4.0;       /* times the expected error */
+static const double motion_friction = 0.05;       /* 1/fs */
+static const double motion_order = 0.4;           /* the ratio is 4 within this */
+static const double motion_drift = 0.3;           /* kT/ns/dof: smaller drifts are never wrong */
+static const double motion_drift_ceiling = 100.0; /* larger ones always are */
+static const double motion_push = 1e-7;           /* angstrom, to see how disturbances grow */
+static const double motion_reversal = 4.0;        /* times the expected error */
+static const double motion_exchange = 1e3; /* roundings: less kinetic energy comes and goes */
 static const double motion_sigma = 4.0;
 static const double motion_p = 1e-4;
 
@@ -431,7 +432,10 @@ static void motion_judge_order(const motion *m, size_t s)
                                  .why = fabs(ratio - 4.0) <= limit
                                             ? NULL
                                             : "the energy does not converge with the time step"};
-    if (fine < 9.0 * noise) {
+    const double exchanged = cli_variance(v->kinetic + s * (size_t)v->steps, MOTION_ORDER);
+    if (exchanged < motion_exchange * motion_exchange * noise) {
+        cli_validation_not_applicable(m->v, s, CLI_TEST_ORDER, "no potential energy is exchanged");
+    } else if (fine < 9.0 * noise) {
         cli_validation_not_applicable(m->v, s, CLI_TEST_ORDER, "fluctuates by rounding only");
     } else {
         cli_validation_note(m->v, s, CLI_TEST_ORDER, &outcome);
@@ -451,7 +455,14 @@ static void motion_judge_drift(const motion *m, size_t s)
     const double value = fabs(line.slope) * unit, error = line.slope_error * unit;
     const double limit = fmin(fmax(motion_drift, motion_sigma * error), motion_drift_ceiling);
     const cli_outcome outcome = {
-        .value = value, .limit = limit, .excess = value / limit, .more = error};
+        .value = value,
+        .limit = limit,
+        .excess = value / limit,
+        .more = error,
+        .why = value <= limit                  ? NULL
+               : limit >= motion_drift_ceiling ? "a tenth of kT in a picosecond"
+                                               : "the energy drifts",
+    };
     cli_validation_note(m->v, s, CLI_TEST_DRIFT, &outcome);
 }
 
@@ -459,7 +470,8 @@ static int motion_energy(motion *m)
 {
     const cli_validation *v = m->v;
     char nve[64];
-    motion_notes notes = {.every = 1, .n_samples = v->steps, .energy = m->coarse};
+    motion_notes notes = {
+        .every = 1, .n_samples = v->steps, .energy = m->coarse, .kinetic = v->kinetic};
     motion_name(m, false, v->timestep, nve, sizeof nve);
     motion_run run = motion_all(m, nve, v->steps);
     run.notes = &notes;

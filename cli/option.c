@@ -70,7 +70,7 @@ const cli_option cli_options[] = {
       "time step; 0: 1 fs, or less if there are atoms lighter than oxygen (0.25 fs with hydrogen)",
       OPTION_AT(timestep)},
      0, "DT", CLI_VALIDATE, true},
-    {{"steps", ATH_OPTION_INT, 0, "", "2000", 200, 1e9, NULL,
+    {{"steps", ATH_OPTION_INT, 0, "", "1000", 200, 1e9, NULL,
       "steps of the two runs that drift and temperatures are measured in", OPTION_AT(steps)},
      'n', "N", CLI_VALIDATE, true},
     {{"temp", ATH_OPTION_REAL, 0, "K", "300", 1e-3, 1e6, NULL,

@@ -17,7 +17,7 @@
  * sigma / step: truncation and noise. t_k is |R_k - R_k-1|, which belongs to the poorer of the two,
  * but at least t_k-1 / 4: differences of a smooth function fall by 16, those across a kink by 2 and
  * at random, and two of them that agree by chance prove nothing. The R_k with the smallest estimate
- * is compared. It may differ by four times the estimate or 2e-5 of the scale, whichever is more,
+ * is compared. It may differ by four times the estimate or 5e-5 of the scale, whichever is more,
  * but never by more than 1e-3 of it.
  */
 #include <float.h>
@@ -29,7 +29,7 @@
 enum { PROBE_POINTS = 17, PROBE_LEVELS = 11, PROBE_DIRECTIONS = 8 };
 
 static const double probe_rattle = 0.05, probe_delta = 1e-5;  /* angstrom */
-static const double probe_floor = 2e-5, probe_ceiling = 1e-3; /* of the scale of a slope */
+static const double probe_floor = 5e-5, probe_ceiling = 1e-3; /* of the scale of a slope */
 static const double probe_roundings = 100.0;                  /* limit of the invariances */
 
 /* Everything about all structures at one point. */
