@@ -301,6 +301,7 @@ static int motion_go(motion *m, const motion_run *run)
     ath_dynamics_destroy(&dynamics);
     ath_integrator_destroy(&integrator);
     ath_batch_destroy(&batch);
+    m->run = NULL;
     if (m->interrupted) {
         return cli_validation_stopped(m->v);
     }
@@ -677,16 +678,16 @@ static int motion_thermal(motion *m)
 /* ---- company ---- */
 
 /* Adds to differ[s] whether the trajectory of s is not that of the first run. */
-static int motion_again(motion *m, motion_run *run, double *differ)
+static int motion_again(motion *m, motion_run run, double *differ)
 {
     const size_t n = m->v->n;
     uint64_t *hash = m->hashes + n;
-    const motion_notes notes = {.every = 1, .n_samples = run->steps, .hash = hash};
+    const motion_notes notes = {.every = 1, .n_samples = run.steps, .hash = hash};
     memset(hash, 0, n * sizeof *hash);
-    run->notes = &notes;
-    const int code = motion_go(m, run);
-    for (size_t i = 0; i < run->n && !code; i++) {
-        differ[run->order[i]] += hash[run->order[i]] != m->hashes[run->order[i]];
+    run.notes = &notes;
+    const int code = motion_go(m, &run);
+    for (size_t i = 0; i < run.n && !code; i++) {
+        differ[run.order[i]] += hash[run.order[i]] != m->hashes[run.order[i]];
     }
     return code;
 }
@@ -704,17 +705,17 @@ static int motion_company(motion *m)
     memset(differ, 0, v->n * sizeof *differ);
     int code = motion_go(m, &run);
     run.n_threads = v->n_threads == 1 ? 2 : 1;
-    code = code ? code : motion_again(m, &run, differ);
+    code = code ? code : motion_again(m, run, differ);
     run.n = 1;
     for (size_t s = 0; s < v->n && !code; s++) {
         run.order = m->order + s;
-        code = motion_again(m, &run, differ);
+        code = motion_again(m, run, differ);
     }
     for (size_t s = 0; s < v->n; s++) {
         m->order[s] = v->n - 1 - s;
     }
     run = motion_all(m, langevin, MOTION_BATCH);
-    code = code ? code : motion_again(m, &run, differ);
+    code = code ? code : motion_again(m, run, differ);
     for (size_t s = 0; s < v->n && !code; s++) {
         const cli_outcome outcome = {.value = differ[s], .excess = differ[s] > 0.0 ? 2.0 : 0.0};
         m->order[s] = s;

@@ -150,9 +150,21 @@ static void plot_label(const plot_out *o, const char *text, const plot_axis *a)
     }
 }
 
+/* The first multiple of the step on the axis, and how many there are. */
+static double plot_first_tick(const plot_axis *a)
+{
+    return ceil(a->low / a->step - 1e-9);
+}
+
+static int plot_n_ticks(const plot_axis *a)
+{
+    return (int)(floor(a->high / a->step + 1e-9) - plot_first_tick(a)) + 1;
+}
+
 static void plot_ticks_x(const plot_out *o, const plot_axis *x, const plot_axis *y)
 {
-    for (double n = ceil(x->low / x->step - 1e-9); n * x->step <= x->high + 1e-9 * x->step; n++) {
+    for (int i = 0; i < plot_n_ticks(x); i++) {
+        const double n = plot_first_tick(x) + i;
         const double at = plot_at(x, n * x->step);
         plot_print(o,
                    "<path class=\"grid\" d=\"M%.1f %.1fV%.1f\"/>"
@@ -165,7 +177,8 @@ static void plot_ticks_x(const plot_out *o, const plot_axis *x, const plot_axis 
 
 static void plot_ticks_y(const plot_out *o, const plot_axis *x, const plot_axis *y)
 {
-    for (double n = ceil(y->low / y->step - 1e-9); n * y->step <= y->high + 1e-9 * y->step; n++) {
+    for (int i = 0; i < plot_n_ticks(y); i++) {
+        const double n = plot_first_tick(y) + i;
         const double at = plot_at(y, n * y->step);
         plot_print(o,
                    "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>"

@@ -232,8 +232,9 @@ static int probe_noise(probe *p)
     int code = CLI_OK;
     probe_aim_all(p, -1);
     for (int k = 0; k < PROBE_POINTS && !code; k++) {
+        const double shift = probe_delta * (k - 0.5 * (PROBE_POINTS - 1));
         for (size_t i = 0; i < values; i++) {
-            p->now.x[i] = p->base.x[i] + probe_delta * (k - PROBE_POINTS / 2) * p->aim[i];
+            p->now.x[i] = p->base.x[i] + shift * p->aim[i];
         }
         code = probe_compute(p);
         memcpy(p->history + (size_t)k * row, p->now.f, values * sizeof(double));
