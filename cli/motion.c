@@ -733,6 +733,10 @@ int cli_validate_moving(cli_validation *v)
         cli_validation_wants(v, CLI_TEST_ORDER) || cli_validation_wants(v, CLI_TEST_DRIFT);
     const bool thermal = cli_validation_wants(v, CLI_TEST_EQUIPARTITION) ||
                          cli_validation_wants(v, CLI_TEST_TEMPERATURE);
+    if (!energy && !thermal && !cli_validation_wants(v, CLI_TEST_REVERSAL) &&
+        !cli_validation_wants(v, CLI_TEST_BATCH)) {
+        return CLI_OK;
+    }
     int code = motion_memory(&m);
     code = code ? code : motion_start(&m);
     if (!code && energy) {

@@ -230,8 +230,16 @@ int cli_validate(cli_validation *v)
             }
         }
     }
-    code = code ? code : cli_validate_still(v);
-    return code ? code : cli_validate_moving(v);
+    if (!code) {
+        cli_note(v->c, "%zu structures, %lld atoms: single points", v->n,
+                 (long long)cli_validation_atoms(v));
+        code = cli_validate_still(v);
+    }
+    if (!code) {
+        cli_note(v->c, "trajectories, time step %g fs", v->timestep);
+        code = cli_validate_moving(v);
+    }
+    return code;
 }
 
 int cli_validation_verdict(const cli_validation *v)
