@@ -26,13 +26,14 @@ enum {
 };
 
 static const double motion_friction = 0.05;       /* 1/fs */
-static const double motion_order = 0.4;           /* the ratio is 4 within this */
+static const double motion_order = 0.8;           /* the ratio is 4 within this */
 static const double motion_drift = 0.3;           /* kT/ns/dof: smaller drifts are never wrong */
 static const double motion_drift_ceiling = 100.0; /* larger ones always are */
 static const double motion_push = 1e-7;           /* angstrom, to see how disturbances grow */
 static const double motion_reversal = 4.0;        /* times the expected error */
 static const double motion_exchange = 1e3; /* roundings: less kinetic energy comes and goes */
-static const double motion_sigma = 4.0;
+static const double motion_sigma = 4.0;    /* standard errors of a drift */
+static const double motion_z = 4.5; /* one in 150,000, and there are a dozen to a structure */
 static const double motion_p = 1e-4;
 
 /* What is noted while a run is on its way; each may be NULL. */
@@ -55,6 +56,7 @@ typedef struct motion_run {
     size_t n;
     int32_t n_threads;
     bool relax;
+    int64_t seed; /* added to that of the validation: no run has the noise of another */
     const motion_notes *notes;
 } motion_run;
 
@@ -260,7 +262,7 @@ static ath_status motion_create(motion *m, ath_integrator *integrator, ath_dynam
     config.model = m->v->model;
     config.integrator = integrator;
     config.n_threads = r->n_threads;
-    config.seed = m->v->seed;
+    config.seed = m->v->seed + r->seed;
     config.convergence_hook = r->relax ? &convergence : NULL;
     config.velocities = r->velocities ? ATH_VELOCITIES_KEEP
                         : r->relax    ? ATH_VELOCITIES_ZERO
@@ -581,17 +583,16 @@ static int motion_back(motion *m)
 
 /* ---- temperature ---- */
 
-/* A kinetic energy K with d degrees of freedom, in units of kT / 2, is a chi-square number with d
- * degrees; the mean over a run that is worth m independent values is one with nu = d m degrees,
- * divided by m. Its cube root is normal to high accuracy (E. B. Wilson, M. M. Hilferty, PNAS 17,
- * 684 (1931)), so that tails of few degrees are not taken for errors:
+/* The mean x of a kinetic energy with d degrees of freedom, in units of its expectation. In free
+ * motion the velocities under friction and noise are Ornstein-Uhlenbeck processes, whose squares
+ * forget as exp(-2 friction t): n values are worth m = n tanh(friction dt) independent ones, and
+ * the rate function of their mean over a long time is nu (x - 1)^2 / (4 x), nu = d m. This is that
+ * of the inverse Gaussian distribution with mean 1 and shape nu / 2, for which
  *
- * The noise of the bath makes K forget as exp(-2 friction t) in free motion, and sooner where
- * forces act, so that a value is worth at least tanh(friction dt) independent ones; this much is
- * counted.
+ *     z = sqrt(nu / 2) (x - 1) / sqrt(x)
  *
- *     z = ((<K> / (d kT / 2))^(1/3) - (1 - 2 / (9 nu))) / sqrt(2 / (9 nu))
- */
+ * has the size of a normal number exactly. (A chi-square number with nu degrees has the same
+ * variance, but too thin a tail.) Where forces act, velocities forget sooner, and z is smaller. */
 static void motion_judge_equipartition(const motion *m, size_t s)
 {
     enum { MOST = 3 * MOTION_KINDS + 4 };
@@ -603,12 +604,12 @@ static void motion_judge_equipartition(const motion *m, size_t s)
     const int64_t count = motion_quantities(v, s, NULL, NULL, dof);
     for (int64_t q = 0; q < count; q++) {
         const double *values = m->quantities + (size_t)(m->places[s] + q) * n;
-        const double width = 2.0 * g / (9.0 * dof[q] * (double)n);
+        const double nu = dof[q] * (double)n / g;
         const double ratio = cli_mean(values, n) / (0.5 * dof[q] * kt);
-        const double z = (cbrt(ratio) - (1.0 - width)) / sqrt(width);
+        const double z = sqrt(0.5 * nu / ratio) * (ratio - 1.0);
         const cli_outcome outcome = {.value = fabs(z),
-                                     .limit = motion_sigma,
-                                     .excess = fabs(z) / motion_sigma,
+                                     .limit = motion_z,
+                                     .excess = fabs(z) / motion_z,
                                      .more = (double)q,
                                      .why = q == count - 1   ? "all atoms"
                                             : q >= count - 4 ? "centre of mass"
@@ -660,6 +661,7 @@ static int motion_thermal(motion *m)
     motion_name(m, true, v->timestep, langevin, sizeof langevin);
     motion_run run = motion_all(m, langevin, v->steps);
     run.notes = &notes;
+    run.seed = 1;
     const int code = motion_go(m, &run);
     for (size_t s = 0; s < v->n && !code; s++) {
         if (!(v->dof[s] > 0.0)) {
