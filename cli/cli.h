@@ -18,6 +18,7 @@
 
 enum cli_exit {
     CLI_OK = 0,
+    CLI_INVALID = 1,        /* validate: a test has failed */
     CLI_PARTIAL = 3,        /* done, but some failed, were rejected or did not converge */
     CLI_USAGE = 64,         /* wrong command line */
     CLI_DATA = 65,          /* bad model, bad structure under --strict, nothing left to do */
@@ -132,9 +133,11 @@ enum cli_command_bit {
     CLI_INFO = 8,
     CLI_RUN = 16, /* takes most of what it does from a job file (job.h) */
     CLI_CHECK = 32,
+    CLI_VALIDATE = 64,
     CLI_RUNS = CLI_RELAX | CLI_MD | CLI_STATIC,
+    CLI_MODELS = CLI_RUNS | CLI_VALIDATE, /* take a model and structures */
     CLI_JOBS = CLI_RUN | CLI_CHECK,
-    CLI_ALL = CLI_RUNS | CLI_INFO | CLI_JOBS
+    CLI_ALL = CLI_MODELS | CLI_INFO | CLI_JOBS
 };
 
 /* A whole number that has no default and was not given; such a text is NULL. */
@@ -144,7 +147,7 @@ enum cli_velocities { CLI_VELOCITIES_AUTO, CLI_VELOCITIES_NEW, CLI_VELOCITIES_KE
 
 /* Values of the options, in the types that ath_option lays down. Texts belong to argv. */
 typedef struct cli_settings {
-    const char *model, *out, *device;
+    const char *model, *out, *device, *skip;
     const char *integrator, *pressure, *coupling, *friction, *tau_t, *tau_p, *ramp; /* or NULL */
     double fmax, timestep, temperature;
     int64_t steps, every, velocities, threads, seed, max_systems, max_atoms;
@@ -173,7 +176,7 @@ typedef struct cli_command {
     int (*run)(cli *c, const cli_settings *settings);
 } cli_command;
 extern const cli_command cli_command_relax, cli_command_md, cli_command_static, cli_command_run,
-    cli_command_check, cli_command_info;
+    cli_command_check, cli_command_validate, cli_command_info;
 
 /* argv[0] is the name of the command. */
 int cli_options_parse(cli *c, const cli_command *command, int argc, char **argv, cli_settings *out);

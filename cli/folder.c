@@ -12,9 +12,10 @@
 #include "job.h"
 #include "run.h"
 
-static const char *const folder_names[] = {"job.json",    "job.yaml",        "final.extxyz",
-                                           "traj.extxyz", "thermo.csv",      "results.csv",
-                                           "run.log",     "unsorted.extxyz", NULL};
+static const char *const folder_names[] = {"job.json",         "job.yaml",        "final.extxyz",
+                                           "traj.extxyz",      "thermo.csv",      "results.csv",
+                                           "run.log",          "unsorted.extxyz", "validate.csv",
+                                           "energy_drift.svg", "temperature.svg", NULL};
 
 static bool folder_begins(const char *name, const char *ours)
 {

@@ -73,7 +73,7 @@ group_usage()
     expect 0 --version
     says '^athanor [0-9]*\.[0-9]*\.[0-9]*$' out
     expect 64 rleax
-    for command in relax md static run check info; do
+    for command in relax md static run check validate info; do
         expect 0 $command --help
         says "usage: athanor $command" out
         says '--verbose' out
@@ -526,6 +526,71 @@ group_info()
     says '^structures   5 and 1 that cannot be read' out
     expect 65 info "$here/bad.xyz" --strict
     expect 66 info no.xyz
+}
+
+# verdict TEST FILE: the verdict of a test in the table.
+verdict()
+{
+    grep "^$1 " "$2" | grep -o -E ' (FAIL|pass|skipped|not applicable) ' | tr -d ' '
+}
+
+# The physics self-test: right models pass, a field and a plain cutoff fail where they should.
+group_validate()
+{
+    expect 64 validate
+    says 'no input' err
+    expect 64 validate "$examples/bulk.extxyz" --skip forces,heat
+    says "no test 'heat': forces, stress" err
+    expect 64 validate "$examples/bulk.extxyz" --steps 100
+    expect 65 validate "$examples/bulk.extxyz" --model nonsense
+    expect 66 validate no.xyz
+    : >empty.xyz
+    expect 65 validate empty.xyz
+    expect 0 validate "$examples"/*.extxyz --out v
+    says '^verdict: passed$' out
+    same 'tests' "$(grep -c ' pass ' out)" 14
+    same 'rows' "$(wc -l <v/validate.csv)" $((16 * 14 + 1))
+    same 'columns' "$(awk -F, '{ print NF }' v/validate.csv | sort -u)" 12
+    same 'no stress without three periodic directions' \
+        "$(grep -c ',stress,not applicable,,,,' v/validate.csv)" 7
+    same 'files' "$(ls v | tr '\n' ' ')" \
+        'energy_drift.svg job.json run.log temperature.svg validate.csv '
+    says '"temp": 300' v/job.json
+    says '^verdict: passed$' v/run.log
+    for plot in energy_drift temperature; do
+        same "$plot is whole" "$(tail -1 v/$plot.svg)" '</svg>'
+        python3 -c 'import sys, xml.dom.minidom as d; d.parse(sys.argv[1])' v/$plot.svg ||
+            bad "$plot.svg is no XML"
+    done
+    expect 73 validate "$examples/clusters.extxyz" --out v
+    # the same every time, whatever the threads; another seed measures something else
+    expect 0 validate "$examples"/*.extxyz --out v --overwrite --threads 1
+    mv v/validate.csv one.csv
+    expect 0 validate "$examples"/*.extxyz --out v --overwrite --threads 3
+    same 'threads' "$(cksum <v/validate.csv)" "$(cksum <one.csv)"
+    expect 0 validate "$examples"/*.extxyz --out v --overwrite --seed 5
+    [ "$(cksum <v/validate.csv)" != "$(cksum <one.csv)" ] || bad 'the seed changes nothing'
+    expect 1 validate "$examples"/*.extxyz --model harmonic
+    says '^verdict: FAILED: translation, images, net_force$' out
+    expect 0 validate "$examples"/*.extxyz --model harmonic --skip translation,images,net_force
+    same 'skipped' "$(verdict images out)" skipped
+    printf '4\nProperties=species:S:1:pos:R:3\nAr 0 0 0\nAr 3.8 0 0\nAr 0 3.8 0.1\nAr 0.2 0 3.8\n' >ar.xyz
+    expect 1 validate ar.xyz --model lj:cutoff=3.8 --temp 20
+    same 'energy with a plain cutoff' "$(verdict nve_order out)" FAIL
+    same 'a plain cutoff is reversible' "$(verdict reversal out)" pass
+    expect 0 validate ar.xyz --model lj:scheme=switch --temp 20
+    expect 0 validate ar.xyz --model lj:scheme=switch,precision=mixed --temp 20
+    expect 0 validate ar.xyz --model lj:scheme=switch --temp 20 --device mock
+    # what cannot be tested is left out, and said
+    cp "$here/bad.xyz" .
+    expect 65 validate bad.xyz --strict
+    expect 3 validate bad.xyz@0:3 "$examples/clusters.extxyz" --max-systems 3
+    says 'is left out' err
+    says 'only the first 3 structures' err
+    expect 1 validate bad.xyz@3 # two atoms in one place
+    says 'nve_drift .* FAIL .* same: ' out
+    expect 65 validate "$examples"/*.extxyz --max-atoms 0 --model sw
+    says 'every structure of the input was left out' err
 }
 
 # Neural potentials of the reference data: a path is a model; PbTe against the density-functional frames it was

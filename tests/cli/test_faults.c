@@ -43,6 +43,7 @@ typedef struct fault_rig {
     char folder[64];           /* where the test works */
     bool job;                  /* run, else relax */
     bool check;                /* of a job: check, else run */
+    bool validate;             /* neither: validate */
 } fault_rig;
 
 static bool fault_due(enum fault_mode mode, int64_t call, int64_t at)
@@ -220,8 +221,13 @@ static int fault_run(fault_rig *rig)
                      "2",       "--steps", "6", "-j",    "1", "--every",
                      "4",       NULL};
     char *job[] = {"athanor", rig->check ? "check" : "run", yaml, in, "--out", out, NULL};
-    char **argv = rig->job ? job : relax;
-    const int argc = (int)(rig->job ? sizeof job / sizeof *job : sizeof relax / sizeof *relax) - 1;
+    char *validate[] = {"athanor", "validate", in,    "--out", out, "--max-systems",
+                        "2",       "--steps",  "200", "-j",    "1", NULL};
+    char **argv = rig->validate ? validate : rig->job ? job : relax;
+    int argc = 0;
+    while (argv[argc]) {
+        argc++;
+    }
     rig->n_memory = rig->n_io = 0;
     FILE *null = fopen("/dev/null", "w");
     assert_non_null(null);
@@ -487,6 +493,59 @@ static void test_check(void **state)
     assert_true(n_survived < n_io);
 }
 
+/* `validate`: nothing is left in memory; if all is said to be well, the table of results is there
+ * and the same to the last byte. The trajectories between the calls take their time, so that in a
+ * long series only some calls fail, at distances that have no common measure with its loops. */
+static void fault_validate_sweep(fault_rig *rig, int64_t n_calls, const char *rows)
+{
+    const int64_t stride = getenv("ATH_TEST_FULL") || n_calls < 100 ? 1 : 7;
+    int64_t n_runs = 0, n_survived = 0;
+    for (rig->at = 1; rig->at <= n_calls; rig->at += rig->at < 40 ? 1 : stride) {
+        fault_clean(rig);
+        const int code = fault_run(rig);
+        assert_true(code == CLI_PARTIAL || code >= CLI_USAGE);
+        assert_int_equal(rig->n_blocks, 0);
+        assert_int_equal(rig->n_files, 0);
+        if (code == CLI_PARTIAL) {
+            char *text = fault_slurp(rig, "out/validate.csv");
+            assert_non_null(text);
+            assert_string_equal(text, rows);
+            free(text);
+        }
+        n_survived += code == CLI_PARTIAL;
+        n_runs++;
+    }
+    print_message("%lld of %lld went on\n", (long long)n_survived, (long long)n_runs);
+    assert_true(n_survived < n_runs / 2);
+}
+
+static void test_validate(void **state)
+{
+    fault_rig rig = *(fault_rig *)*state;
+    rig.validate = true;
+    fault_clean(&rig);
+    assert_int_equal(fault_run(&rig), CLI_PARTIAL);
+    assert_int_equal(rig.n_blocks, 0);
+    const int64_t n_memory = rig.n_memory, n_io = rig.n_io;
+    char *rows = fault_slurp(&rig, "out/validate.csv");
+    assert_non_null(rows);
+    assert_true(n_memory > 100 && n_io > 10);
+    print_message("%lld allocations, %lld i/o calls\n", (long long)n_memory, (long long)n_io);
+    rig.memory = FAULT_ONCE;
+    fault_validate_sweep(&rig, n_memory, rows);
+    rig.memory = FAULT_FOR_EVER;
+    fault_validate_sweep(&rig, n_memory, rows);
+    rig.memory = FAULT_NONE;
+    rig.io = FAULT_ONCE;
+    rig.error = EIO;
+    fault_validate_sweep(&rig, n_io, rows);
+    rig.io = FAULT_FOR_EVER;
+    rig.error = ENOSPC;
+    fault_validate_sweep(&rig, n_io, rows);
+    fault_clean(&rig);
+    free(rows);
+}
+
 static int fault_put(const fault_rig *rig, const char *name, const char *text)
 {
     char path[160];
@@ -561,7 +620,11 @@ int main(void)
         cmocka_unit_test(test_short_transfers),
     };
     const struct CMUnitTest checks[] = {cmocka_unit_test(test_check)};
+    const struct CMUnitTest validations[] = {cmocka_unit_test(test_validate)};
     return cmocka_run_group_tests_name("faults", tests, fault_begin_relax, fault_tear_down) +
            cmocka_run_group_tests_name("faults of a job", tests, fault_begin_job, fault_tear_down) +
-           cmocka_run_group_tests_name("faults of check", checks, fault_begin_job, fault_tear_down);
+           cmocka_run_group_tests_name("faults of check", checks, fault_begin_job,
+                                       fault_tear_down) +
+           cmocka_run_group_tests_name("faults of validate", validations, fault_begin_relax,
+                                       fault_tear_down);
 }
