@@ -103,7 +103,8 @@ static inline uint64_t structures_digest(ath_context *ctx, const ath_batch *batc
 {
     static const ath_field_id fields[] = {
         ATH_FIELD_POSITIONS, ATH_FIELD_VELOCITIES, ATH_FIELD_FORCES, ATH_FIELD_ENERGY,
-        ATH_FIELD_STRESS,    ATH_FIELD_REASON,     ATH_FIELD_AGE,    ATH_FIELD_STAGE_STEPS};
+        ATH_FIELD_STRESS,    ATH_FIELD_REASON,     ATH_FIELD_AGE,    ATH_FIELD_STAGE_STEPS,
+        ATH_FIELD_CELL,      ATH_FIELD_BATH};
     uint64_t h = 1469598103934665603u;
     for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
         const ath_field_info *info = ath_field_describe(ctx, fields[f]);
