@@ -9,6 +9,9 @@
 
 static const char *const devices[] = {"host", "mock"};
 
+/* Options that choose other kernels than the defaults. */
+static const char *const variants[] = {"nve:grid=true"};
+
 /* Sizes around the widths of the kernels: lanes of 8, rows of 32, noise of 16, blocks of 256. */
 static const rig_spec company[] = {
     {1, 11, 101, 0},  {0, 12, 102, 0},  {7, 13, 103, 0},   {8, 14, 104, 1},
@@ -26,6 +29,9 @@ static void every(check body)
     for (size_t d = 0; d < sizeof devices / sizeof *devices; d++) {
         for (int32_t i = 0; ath_integrator_list(i, &name, &help, &options) == ATH_OK; i++) {
             body(devices[d], name);
+        }
+        for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
+            body(devices[d], variants[i]);
         }
     }
 }
@@ -244,9 +250,8 @@ static const struct {
     const char *integrator;
     uint64_t hash;
 } golden[] = {
-    {"nve", UINT64_C(0xe870bc1bf6adb342)},
-    {"langevin", UINT64_C(0x0d59e6a1d653c0a6)},
-    {"fire", UINT64_C(0x78fc677a05e191f5)},
+    {"nve", UINT64_C(0xe870bc1bf6adb342)},      {"nve:grid=true", UINT64_C(0x875fe6e4ba78ed71)},
+    {"langevin", UINT64_C(0x0d59e6a1d653c0a6)}, {"fire", UINT64_C(0x78fc677a05e191f5)},
     {"fire2", UINT64_C(0x50f8ccb95a889229)},
 };
 
