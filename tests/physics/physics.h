@@ -83,7 +83,8 @@ typedef struct physics_run {
     int32_t n_columns;
     physics_record record; /* NULL with n_columns 2: potential and kinetic energy */
     void *user;
-    double skin; /* 0: the library's own */
+    double skin;   /* 0: the library's own */
+    bool may_fail; /* systems that do not make all their steps are no failure of the program */
 } physics_run;
 
 /* Whether a model can be made; if not, the reason is noted. */
@@ -98,6 +99,9 @@ void physics_add_crystals(physics_batch *b, const physics_crystal *c, int32_t n,
 void physics_go(physics_batch *b, const physics_run *run, physics_table *table);
 /* Looks at one system as it is. */
 void physics_look(const physics_batch *b, int32_t index, physics_view *out);
+/* Why a system stopped (an ath_reason), and rows of a field written. */
+int32_t physics_reason(const physics_batch *b, int32_t index);
+void physics_write(physics_batch *b, ath_field_id field, int32_t index, const void *rows);
 void physics_close(physics_batch *b);
 
 stat_series physics_column(const physics_table *t, int32_t column);

@@ -12,6 +12,7 @@
 #include "physics/physics.h"
 
 #define PHYSICS_LJ "lj:epsilon=0.0104,sigma=3.4,cutoff=8.5,scheme=switch,switch_width=1.5"
+#define PHYSICS_LJ_SHORT "lj:epsilon=0.0104,sigma=3.4,cutoff=5.9,scheme=switch,switch_width=1"
 #define PHYSICS_NEP "nep:file=" ATH_REFERENCE_DATA "/nep/models/UNEP-v1-Song2024.txt"
 
 static const int32_t physics_argon[] = {18}, physics_copper_gold[] = {29, 79},
@@ -22,6 +23,9 @@ static const int32_t physics_argon[] = {18}, physics_copper_gold[] = {29, 79},
 static const physics_crystal physics_liquid_argon = {"fcc", {3, 3, 3}, 5.81391806, physics_argon,
                                                      1,     false,     0.1};
 static const double physics_liquid_kelvin = 120.0;
+static const physics_crystal physics_drop = {"fcc", {2, 2, 2}, 5.94034, physics_argon,
+                                             1,     false,     0.1};
+static const double physics_drop_kelvin = 150.0;
 
 /* Melts crystals of argon and brings the liquid to a temperature. */
 static inline void physics_melt(physics_batch *b, double kelvin)
