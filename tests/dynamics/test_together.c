@@ -23,6 +23,7 @@ typedef struct subject {
 
 static const subject subjects[] = {
     {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "nve:timestep=20", 18, 3.9, 2000, 0.1},
+    {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "nve:timestep=20,grid=true", 18, 3.9, 2000, 0.1},
     {"lj:epsilon=0.0104,sigma=3.4,cutoff=7,precision=mixed",
      "langevin:timestep=20,temperature=2000,friction=0.01", 18, 3.9, 2000, 0.1},
     {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "fire:dt=5", 18, 3.9, 0, 0.001},
