@@ -149,6 +149,7 @@ SUBJECT(2)
 SUBJECT(3)
 SUBJECT(4)
 SUBJECT(5)
+SUBJECT(6)
 
 int main(void)
 {
@@ -156,6 +157,7 @@ int main(void)
         cmocka_unit_test(test_subject_0), cmocka_unit_test(test_subject_1),
         cmocka_unit_test(test_subject_2), cmocka_unit_test(test_subject_3),
         cmocka_unit_test(test_subject_4), cmocka_unit_test(test_subject_5),
+        cmocka_unit_test(test_subject_6),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
