@@ -195,6 +195,9 @@ void physics_open(physics_batch *b, const char *model)
 {
     *b = (physics_batch){0};
     PHYSICS_OK(NULL, ath_context_create(NULL, &b->ctx));
+    if (ath_field_find(b->ctx, "bath", &b->bath) != ATH_OK) {
+        b->bath = -1;
+    }
     PHYSICS_OK(b->ctx, ath_device_open(b->ctx, "host", &b->device));
     PHYSICS_OK(b->ctx, ath_model_create(b->ctx, model, &b->model));
     const ath_batch_config shape = {.size = sizeof shape, .device = b->device};
@@ -233,7 +236,6 @@ static const void *physics_rows(const physics_batch *b, ath_field_id field, int3
 
 void physics_look(const physics_batch *b, int32_t index, physics_view *out)
 {
-    ath_field_id bath = -1;
     *out = (physics_view){.index = index,
                           .n = ath_batch_n_atoms_of(b->batch, index),
                           .positions = physics_rows(b, ATH_FIELD_POSITIONS, index),
@@ -245,8 +247,8 @@ void physics_look(const physics_batch *b, int32_t index, physics_view *out)
                           .stress = physics_rows(b, ATH_FIELD_STRESS, index)};
     out->potential = *(const double *)physics_rows(b, ATH_FIELD_ENERGY, index);
     out->dof = *(const double *)physics_rows(b, ATH_FIELD_DOF, index);
-    if (ath_field_find(b->ctx, "bath", &bath) == ATH_OK) {
-        const double *energy = physics_rows(b, bath, index);
+    if (b->bath >= 0) {
+        const double *energy = physics_rows(b, b->bath, index);
         out->bath = energy ? *energy : 0.0;
     }
     for (int32_t k = 0; k < 3 * out->n; k++) {

@@ -64,6 +64,7 @@ typedef struct physics_batch {
     ath_model *model;
     ath_batch *batch;
     int32_t n_replicas;
+    ath_field_id bath; /* -1: the library has no such field */
     int64_t atom_steps;
 } physics_batch;
 
