@@ -48,7 +48,7 @@ static void forms_run(const physics_scheme *scheme, const forms_case *c)
     const physics_crystal crystal = {"sc", {c->atoms, 1, 1}, 5.0, physics_argon, 1, false, 0.1};
     physics_open(&b, "harmonic:k=0.1,spacing=5");
     physics_add_crystals(&b, &crystal, c->replicas, 1);
-    snprintf(text, sizeof text, scheme->text, forms_kelvin * (scheme->warmer ? scheme->warmer : 1));
+    snprintf(text, sizeof text, scheme->text, forms_kelvin);
     physics_run run = {.integrator = text, .seed = 11, .steps = 1000};
     physics_go(&b, &run, NULL);
     run.seed = 12;
