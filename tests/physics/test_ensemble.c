@@ -39,8 +39,10 @@ static void ensemble_sample(const char *format, double kelvin, double gpa, int64
     physics_open(&b, PHYSICS_LJ_SHORT);
     physics_add_crystals(&b, &physics_drop, (int32_t)physics_size(64, 256), (uint64_t)seed * 1000);
     physics_melt(&b, kelvin);
-    physics_run run = {
-        .integrator = text, .seed = seed, .steps = 1000, .temperature = at_rest ? kelvin : 0.0};
+    physics_run run = {.integrator = text,
+                       .seed = seed,
+                       .steps = gpa > 0.0 ? 5000 : 1000, /* the box takes longer */
+                       .temperature = at_rest ? kelvin : 0.0};
     physics_go(&b, &run, NULL);
     run.seed = seed + 100;
     run.temperature = 0.0;
