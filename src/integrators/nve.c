@@ -6,9 +6,12 @@
 
 ATH__CHECK_ARGS(NVE_PRE, ath__update_args, seed);
 ATH__CHECK_ARGS(NVE_POST, ath__update_args, seed);
+ATH__CHECK_ARGS(NVE_GRID_PRE, ath__update_args, seed);
+ATH__CHECK_ARGS(NVE_GRID_POST, ath__update_args, seed);
 
 typedef struct nve_state {
     double timestep; /* fs */
+    int64_t grid;    /* 1: positions and velocities on the grid of nve.h */
 } nve_state;
 
 static const ath_option nve_options[] = {
@@ -20,6 +23,13 @@ static const ath_option nve_options[] = {
      .max = 1e3,
      .help = "time step",
      .offset = offsetof(nve_state, timestep)},
+    {.name = "grid",
+     .type = ATH_OPTION_BOOL,
+     .unit = "",
+     .fallback = "false",
+     .help = "positions are multiples of 2^-39 angstrom, at most 4096 angstrom, and velocities of "
+             "2^-43 sqrt(eV/amu): with reversed velocities a trajectory runs back to the bit",
+     .offset = offsetof(nve_state, grid)},
     {0},
 };
 
@@ -30,14 +40,14 @@ static const ath__state_info nve_states[] = {
 
 static ath_status nve_pre_update(const void *state, const ath__update *u)
 {
-    (void)state;
-    return ath__launch(u->stream, ATH_K_NVE_PRE, &u->args);
+    const nve_state *s = state;
+    return ath__launch(u->stream, s->grid ? ATH_K_NVE_GRID_PRE : ATH_K_NVE_PRE, &u->args);
 }
 
 static ath_status nve_post_update(const void *state, const ath__update *u)
 {
-    (void)state;
-    return ath__launch(u->stream, ATH_K_NVE_POST, &u->args);
+    const nve_state *s = state;
+    return ath__launch(u->stream, s->grid ? ATH_K_NVE_GRID_POST : ATH_K_NVE_POST, &u->args);
 }
 
 const ath__integrator_ops ath__integrator_nve = {

@@ -10,7 +10,7 @@ extern "C" {
 
 enum { NVE_THREADS = 64 };
 
-template <bool first_half> __global__ void nve_kernel(const ath__update_args a)
+template <bool first_half, bool grid> __global__ void nve_kernel(const ath__update_args a)
 {
     const int32_t n = *a.n_slots;
     const ath__view &v = a.view;
@@ -25,10 +25,18 @@ template <bool first_half> __global__ void nve_kernel(const ath__update_args a)
         for (int32_t k = threadIdx.x; k < 3 * v.n_atoms[slot]; k += NVE_THREADS) {
             const int64_t at = 3 * first + k;
             const double w = ath__inverse_mass(v.masses[first + k / 3]);
-            double velocity = ath__kick(v.velocities[at], v.forces[at], w, 0.5 * dt);
+            double velocity = v.velocities[at];
+            if (grid && first_half) {
+                velocity = ath__grid_round(velocity, ATH__GRID_VELOCITY);
+            }
+            velocity = grid ? ath__grid_kick(velocity, v.forces[at], w, 0.5 * dt)
+                            : ath__kick(velocity, v.forces[at], w, 0.5 * dt);
             const bool fixed = has_fixed && v.fixed[at];
             if (first_half && !fixed) {
-                v.positions[at] = ath__drift(v.positions[at], velocity, dt);
+                const double r = v.positions[at];
+                v.positions[at] =
+                    grid ? ath__grid_drift(ath__grid_round(r, ATH__GRID_POSITION), velocity, dt)
+                         : ath__drift(r, velocity, dt);
             }
             v.velocities[at] = fixed ? 0.0 : velocity;
         }
@@ -40,14 +48,28 @@ template <bool first_half> __global__ void nve_kernel(const ath__update_args a)
 
 cudaError_t ath__cuda_nve_pre(cudaStream_t stream, const void *args)
 {
-    nve_kernel<true><<<ATH__CUDA_LIGHT_BLOCKS, NVE_THREADS, 0, stream>>>(
+    nve_kernel<true, false><<<ATH__CUDA_LIGHT_BLOCKS, NVE_THREADS, 0, stream>>>(
         *static_cast<const ath__update_args *>(args));
     return cudaGetLastError();
 }
 
 cudaError_t ath__cuda_nve_post(cudaStream_t stream, const void *args)
 {
-    nve_kernel<false><<<ATH__CUDA_LIGHT_BLOCKS, NVE_THREADS, 0, stream>>>(
+    nve_kernel<false, false><<<ATH__CUDA_LIGHT_BLOCKS, NVE_THREADS, 0, stream>>>(
+        *static_cast<const ath__update_args *>(args));
+    return cudaGetLastError();
+}
+
+cudaError_t ath__cuda_nve_grid_pre(cudaStream_t stream, const void *args)
+{
+    nve_kernel<true, true><<<ATH__CUDA_LIGHT_BLOCKS, NVE_THREADS, 0, stream>>>(
+        *static_cast<const ath__update_args *>(args));
+    return cudaGetLastError();
+}
+
+cudaError_t ath__cuda_nve_grid_post(cudaStream_t stream, const void *args)
+{
+    nve_kernel<false, true><<<ATH__CUDA_LIGHT_BLOCKS, NVE_THREADS, 0, stream>>>(
         *static_cast<const ath__update_args *>(args));
     return cudaGetLastError();
 }

@@ -39,6 +39,7 @@ static const need *need_of(const char *name)
 
 /* Options that make an integrator another one. */
 static const char *const variants[] = {
+    "nve:grid=true",
     "nose_hoover:chain=1,yoshida=7,substeps=2",
     "npt:coupling=aniso,tau_p=200",
     "npt:coupling=triclinic,pressure_xy=0.1,temperature_change=100,ramp=20",

@@ -23,6 +23,7 @@ typedef struct subject {
 
 static const subject subjects[] = {
     {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "nve:timestep=20", 18, 3.9, 2000, 0.1},
+    {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "nve:timestep=20,grid=true", 18, 3.9, 2000, 0.1},
     {"lj:epsilon=0.0104,sigma=3.4,cutoff=7,precision=mixed",
      "langevin:timestep=20,temperature=2000,friction=0.01", 18, 3.9, 2000, 0.1},
     {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "fire:dt=5", 18, 3.9, 0, 0.001},
@@ -148,6 +149,7 @@ SUBJECT(2)
 SUBJECT(3)
 SUBJECT(4)
 SUBJECT(5)
+SUBJECT(6)
 
 int main(void)
 {
@@ -155,6 +157,7 @@ int main(void)
         cmocka_unit_test(test_subject_0), cmocka_unit_test(test_subject_1),
         cmocka_unit_test(test_subject_2), cmocka_unit_test(test_subject_3),
         cmocka_unit_test(test_subject_4), cmocka_unit_test(test_subject_5),
+        cmocka_unit_test(test_subject_6),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,7 @@ static const struct {
     uint64_t hash;
 } golden[] = {
     {"nve", UINT64_C(0xe870bc1bf6adb342)},
+    {"nve:grid=true", UINT64_C(0x875fe6e4ba78ed71)},
     {"langevin", UINT64_C(0xdb122780acd1e780)},
     {"nose_hoover", UINT64_C(0x2e4811782e636d6c)},
     {"csvr", UINT64_C(0x8e77c61fea0dc804)},

@@ -254,7 +254,7 @@ static void test_own_table(void **state)
     ath__integrator_ops ops = *nve->ops;
     ops.name = "mine";
     assert_int_equal(ath__integrator_create_from(ctx, &ops, "timestep=3", &it), ATH_OK);
-    assert_string_equal(ath_integrator_text(it), "mine:timestep=3");
+    assert_string_equal(ath_integrator_text(it), "mine:timestep=3,grid=false");
     ath_integrator_destroy(&it);
     ops.abi = ATH_ABI + 1;
     assert_int_equal(ath__integrator_create_from(ctx, &ops, NULL, &it), ATH_E_ABI);

@@ -1,5 +1,5 @@
 /* Velocity Verlet against what is known of it exactly: its closed form for the harmonic oscillator,
- * the order of its energy error, and that it runs backwards.
+ * the order of its energy error, and that it runs backwards: on the grid, to the bit.
  */
 #include "integrators/rig.h"
 
@@ -7,6 +7,8 @@
 #include <stdio.h>
 
 #include <athanor/units.h>
+
+#include "integrators/nve.h"
 
 static const char *const devices[] = {"host", "mock"};
 
@@ -180,6 +182,104 @@ static void test_reversal(void **state)
     rig_close(&rig);
 }
 
+/* On the grid the way back is the way there; from step 1 on, because the forces before it belong to
+ * positions that were not on the grid. */
+static void grid_reversal(const char *device)
+{
+    enum { N = 5, STEPS = 1000 };
+    const double k = 2.5, mass[N] = {1.008, 12.011, 0.0, 39.948, 196.97};
+    double r0[3 * N], v0[3 * N], r[3 * N], v[3 * N];
+    uint64_t random = 10;
+    for (int i = 0; i < 3 * N; i++) {
+        r0[i] = 10 * (rig_random(&random) - 0.5);
+        v0[i] = 0.3 * (rig_random(&random) - 0.5);
+    }
+    test_rig rig;
+    rig_open(&rig, device, "nve:timestep=3,grid=true");
+    rig_add_atoms(&rig, N, r0, v0, mass);
+    rig_enter(&rig);
+    rig_forces(&rig, spring, &k);
+    rig_steps(&rig, 1, spring, &k);
+    rig_read(&rig, ATH_FIELD_POSITIONS, 0, r0);
+    rig_read(&rig, ATH_FIELD_VELOCITIES, 0, v0);
+    for (int i = 0; i < 3 * N; i++) { /* multiples of the steps */
+        assert_true(ldexp(r0[i], 39) == nearbyint(ldexp(r0[i], 39)));
+        assert_true(ldexp(v0[i], 43) == nearbyint(ldexp(v0[i], 43)));
+    }
+    rig_steps(&rig, STEPS, spring, &k);
+    rig_read(&rig, ATH_FIELD_VELOCITIES, 0, v);
+    for (int i = 0; i < 3 * N; i++) {
+        v[i] = -v[i];
+    }
+    rig_write(&rig, ATH_FIELD_VELOCITIES, 0, v);
+    rig_steps(&rig, STEPS, spring, &k);
+    rig_read(&rig, ATH_FIELD_POSITIONS, 0, r);
+    rig_read(&rig, ATH_FIELD_VELOCITIES, 0, v);
+    for (int i = 0; i < 3 * N; i++) {
+        assert_true(r[i] == r0[i]);
+        assert_true(v[i] == -v0[i]);
+    }
+    rig_close(&rig);
+}
+
+static void test_grid_reversal(void **state)
+{
+    (void)state;
+    grid_reversal("host");
+    grid_reversal("mock");
+}
+
+/* Nearest multiple of the step, oddly, and nothing beyond the range. */
+static void test_grid_round(void **state)
+{
+    (void)state;
+    const double step = ATH__GRID_POSITION * 0x1p-51;
+    uint64_t random = 3;
+    assert_true(step == 0x1p-39 && ATH__GRID_VELOCITY * 0x1p-51 == 0x1p-43);
+    for (int i = 0; i < 100000; i++) {
+        const double size = ldexp(1.0, (int)(60 * rig_random(&random)) - 48); /* to 2^11 */
+        const double x = size * (2 * rig_random(&random) - 1);
+        const double y = ath__grid_round(x, ATH__GRID_POSITION);
+        assert_true(y == step * nearbyint(x / step)); /* powers of two: exact */
+        assert_true(ath__grid_round(-x, ATH__GRID_POSITION) == -y);
+        assert_true(ath__grid_round(y, ATH__GRID_POSITION) == y);
+    }
+    for (int i = -3; i <= 3; i += 2) { /* ties go to even */
+        assert_true(ath__grid_round(0.5 * i * step, ATH__GRID_POSITION) ==
+                    step * nearbyint(0.5 * i));
+    }
+    const double inside[] = {4096.0, -4096.0, 4096.0 - 0x1p-39, -4096.0 + 0x1p-39};
+    for (int i = 0; i < 4; i++) {
+        assert_true(ath__grid_round(inside[i], ATH__GRID_POSITION) == inside[i]);
+    }
+    const double outside[] = {4096.0 + 0x1p-40, -4096.0 - 0x1p-40, INFINITY, -INFINITY, NAN, 1e300};
+    for (int i = 0; i < 6; i++) {
+        assert_true(isnan(ath__grid_round(outside[i], ATH__GRID_POSITION)));
+    }
+}
+
+/* What leaves the range becomes NaN at once where it is a position, and so does one that was. */
+static void test_grid_range(void **state)
+{
+    (void)state;
+    const double m[] = {1, 1, 1, 1}, k = 0.0;
+    const double r0[] = {4095.99, 0, 0, 5000, 0, 0, 0, 0, 0, 0, 0, 0};
+    const double v0[] = {0.02, 0, 0, 0, 0, 0, 0, 257, 0, 0, 0, -256};
+    double r[12];
+    test_rig rig;
+    rig_open(&rig, "host", "nve:timestep=10.180505710759414,grid=true"); /* one unit of time */
+    rig_add_atoms(&rig, 4, r0, v0, m);
+    rig_enter(&rig);
+    rig_forces(&rig, spring, &k);
+    rig_steps(&rig, 1, spring, &k);
+    rig_read(&rig, ATH_FIELD_POSITIONS, 0, r);
+    assert_true(r[0] > 4096.0 && isnan(r[3]) && isnan(r[7]) && r[11] == -256.0);
+    rig_steps(&rig, 1, spring, &k);
+    rig_read(&rig, ATH_FIELD_POSITIONS, 0, r);
+    assert_true(isnan(r[0]) && r[1] == 0.0 && r[11] == -512.0);
+    rig_close(&rig);
+}
+
 /* Momentum is kept; a massless atom drifts and feels no force. */
 static void test_masses(void **state)
 {
@@ -205,9 +305,9 @@ static void test_masses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_closed_form),
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_reversal),
+        cmocka_unit_test(test_closed_form), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_reversal),    cmocka_unit_test(test_grid_reversal),
+        cmocka_unit_test(test_grid_round),  cmocka_unit_test(test_grid_range),
         cmocka_unit_test(test_masses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,82 @@
+/* Conserved quantities: the energy of the system and of what is coupled to it (the core field
+ * `bath`, where the library has one). Over a long run it has no drift, and its swing falls with
+ * dt^2. What a stochastic scheme conserves does drift, by an amount that falls at least as dt^2.
+ *
+ * Argon, 32 atoms, about 150 K.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "physics/schemes.h"
+#include "physics/systems.h"
+
+static void conserved_record(void *user, const physics_view *view, double *columns)
+{
+    (void)user;
+    columns[0] = view->potential + view->kinetic + view->bath;
+}
+
+/* Slope in eV/ns and swing in eV of runs of the same number of steps. */
+static void conserved_measure(const physics_conserved *c, double step, stat_estimate *slope,
+                              double *swing)
+{
+    char text[200];
+    physics_batch b;
+    physics_table t;
+    snprintf(text, sizeof text, c->text, step, physics_drop_kelvin);
+    physics_open(&b, PHYSICS_LJ_SHORT);
+    physics_add_crystals(&b, &physics_drop, (int32_t)physics_size(8, 32), 61);
+    physics_melt(&b, physics_drop_kelvin);
+    physics_run run = {.integrator = text, .seed = 62, .steps = 100};
+    physics_go(&b, &run, NULL);
+    run.seed = 63;
+    run.interval = 20;
+    run.steps = physics_size(20000, 100000);
+    run.n_columns = 1;
+    run.record = conserved_record;
+    physics_go(&b, &run, &t);
+    const stat_series s = physics_column(&t, 0);
+    *slope = stat_slope(&s, (double)run.interval * step * 1e-6);
+    *swing = 0.0;
+    for (int32_t k = 0; k < s.n_series; k++) {
+        const stat_series one = {s.x + k * s.length, 1, s.length};
+        *swing += stat_variance(&one).value / s.n_series;
+    }
+    *swing = sqrt(*swing);
+    physics_table_free(&t);
+    physics_close(&b);
+}
+
+static void conserved_run(const physics_conserved *c)
+{
+    const double step = 4.0;
+    stat_estimate slope[2];
+    double swing[2];
+    char goal[120];
+    for (int k = 0; k < 2; k++) {
+        conserved_measure(c, k ? 0.5 * step : step, &slope[k], &swing[k]);
+    }
+    if (c->stochastic) {
+        const double error = hypot(slope[0].se, 4.0 * slope[1].se);
+        snprintf(goal, sizeof goal, "|slope| at %g fs >= 4 |slope| at %g fs - 4 errors (%.2g)",
+                 step, 0.5 * step, error);
+        physics_row(fabs(slope[0].value) >= 4.0 * fabs(slope[1].value) - 4.0 * error, goal,
+                    slope[0].value / slope[1].value, "conserved, %s, ratio of drifts", c->name);
+        return;
+    }
+    for (int k = 0; k < 2; k++) {
+        snprintf(goal, sizeof goal, "0 within 4 standard errors (%.2g)", slope[k].se);
+        physics_row(fabs(slope[k].value) <= 4.0 * slope[k].se, goal, slope[k].value,
+                    "conserved, %s, %g fs, slope, eV/ns", c->name, k ? 0.5 * step : step);
+    }
+    physics_row(fabs(swing[0] / swing[1] - 4.0) < 0.2, "4 within 0.2", swing[0] / swing[1],
+                "conserved, %s, swing at %g fs / %g fs", c->name, step, 0.5 * step);
+}
+
+int main(void)
+{
+    for (const physics_conserved *c = schemes_conserved; c->name; c++) {
+        conserved_run(c);
+    }
+    return physics_end();
+}

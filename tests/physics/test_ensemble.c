@@ -1,0 +1,140 @@
+/* Ratios of distributions: whatever the density of states, the energies of the same system at two
+ * temperatures have ln(p1(E) / p0(E)) = constant + (1/kT0 - 1/kT1) E, and its volumes at two
+ * pressures ln(p1(V) / p0(V)) = constant + (P0 - P1) V / kT (Shirts, J. Chem. Theory Comput. 9
+ * (2013) 909). A thermostat or barostat that gives the right averages with the wrong fluctuations
+ * fails, and so does one of the two that is off by 1 %.
+ *
+ * Argon; potential and total energies at 130 and 175 K, volumes at 0.06 and 0.12 GPa.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "physics/schemes.h"
+#include "physics/systems.h"
+
+static const double ensemble_kelvin[2] = {130.0, 175.0};
+static const double ensemble_gpa[2] = {0.06, 0.12};
+
+enum { ENSEMBLE_POTENTIAL, ENSEMBLE_KINETIC, ENSEMBLE_VOLUME, ENSEMBLE_COLUMNS };
+
+static void ensemble_record(void *user, const physics_view *view, double *columns)
+{
+    const double *c = view->cell;
+    (void)user;
+    columns[ENSEMBLE_POTENTIAL] = view->potential;
+    columns[ENSEMBLE_KINETIC] = view->kinetic;
+    columns[ENSEMBLE_VOLUME] = c[0] * (c[4] * c[8] - c[5] * c[7]) -
+                               c[1] * (c[3] * c[8] - c[5] * c[6]) +
+                               c[2] * (c[3] * c[7] - c[4] * c[6]);
+}
+
+/* One run at one state; gpa is not looked at by texts that have no place for it. */
+static void ensemble_sample(const char *format, double kelvin, double gpa, int64_t seed,
+                            bool at_rest, physics_table *t)
+{
+    char text[200];
+    physics_batch b;
+    snprintf(text, sizeof text, format, kelvin, gpa);
+    physics_open(&b, PHYSICS_LJ_SHORT);
+    physics_add_crystals(&b, &physics_drop, (int32_t)physics_size(64, 256), (uint64_t)seed * 1000);
+    physics_melt(&b, kelvin);
+    physics_run run = {.integrator = text,
+                       .seed = seed,
+                       .steps = gpa > 0.0 ? 5000 : 1000, /* the box takes longer */
+                       .temperature = at_rest ? kelvin : 0.0};
+    physics_go(&b, &run, NULL);
+    run.seed = seed + 100;
+    run.temperature = 0.0;
+    run.interval = 50;
+    run.steps = run.interval * physics_size(200, gpa > 0.0 ? 5000 : 600);
+    run.n_columns = ENSEMBLE_COLUMNS;
+    run.record = ensemble_record;
+    physics_go(&b, &run, t);
+    physics_close(&b);
+}
+
+/* Prints the row of one slope; of a control, whether it would fail. small: the largest error that
+ * the small size may have. */
+static bool ensemble_row(const physics_scheme *s, const physics_table t[2], int32_t column,
+                         double exact, double small, const char *what)
+{
+    const stat_series s0 = physics_column(&t[0], column), s1 = physics_column(&t[1], column);
+    const stat_estimate e = stat_ratio_slope(&s0, &s1);
+    const double ratio = e.value / exact, se = e.se / fabs(exact), z = (ratio - 1.0) / se;
+    const double largest = physics_full() ? 0.0075 : small;
+    const bool pass =
+        fabs(z) <= 4.0 && se <= largest && (!physics_full() || fabs(ratio - 1.0) <= 0.03);
+    char goal[140];
+    snprintf(goal, sizeof goal, "1, |z| <= 4%s (z %.2f, error %.2f %% <= %.2f, %.0f independent)",
+             physics_full() ? ", 3 %" : "", z, 100.0 * se, 100.0 * largest, e.independent);
+    if (s->control) {
+        physics_note("%s: %s %.4f: %s", s->name, what, ratio, pass ? "passes" : "fails");
+    } else {
+        physics_row(pass, goal, ratio, "slope / exact, %s, %s", s->name, what);
+    }
+    return pass;
+}
+
+static void ensemble_temperatures(const physics_scheme *s)
+{
+    physics_table t[2];
+    const double k = ATH_BOLTZMANN;
+    const double exact = 1.0 / (k * ensemble_kelvin[0]) - 1.0 / (k * ensemble_kelvin[1]);
+    /* the small size needs a larger fault to see it */
+    const double warmer =
+        s->warmer > 0.0 ? 1.0 + (s->warmer - 1.0) * (physics_full() ? 1.0 : 4.0) : 1.0;
+    for (int i = 0; i < 2; i++) {
+        ensemble_sample(s->text, ensemble_kelvin[i] * (i ? warmer : 1.0), 0.0, 31 + i,
+                        s->removed > 0, &t[i]);
+    }
+    bool pass =
+        ensemble_row(s, t, ENSEMBLE_POTENTIAL, exact, 0.04, "potential energy, two temperatures");
+    physics_add_column(&t[0], ENSEMBLE_POTENTIAL, ENSEMBLE_KINETIC, 1.0);
+    physics_add_column(&t[1], ENSEMBLE_POTENTIAL, ENSEMBLE_KINETIC, 1.0);
+    pass &= ensemble_row(s, t, ENSEMBLE_POTENTIAL, exact, 0.04, "total energy, two temperatures");
+    if (s->control) {
+        physics_row(!pass, "control: must fail", !pass, "slope, %s (%.0f %% of one)", s->name,
+                    100.0 * (warmer - 1.0));
+    }
+    physics_table_free(&t[0]);
+    physics_table_free(&t[1]);
+}
+
+/* Volumes at two pressures, and enthalpies (potential energy + P V) at two temperatures. */
+static void ensemble_pressures(const physics_scheme *s)
+{
+    physics_table t[2];
+    const double kt = ATH_BOLTZMANN * ensemble_kelvin[0];
+    const double p0 = ensemble_gpa[0] / ATH_GPA_PER_EV_A3, p1 = ensemble_gpa[1] / ATH_GPA_PER_EV_A3;
+    for (int i = 0; i < 2; i++) {
+        ensemble_sample(s->text, ensemble_kelvin[0], ensemble_gpa[i], 41 + i, s->removed > 0,
+                        &t[i]);
+    }
+    bool pass = ensemble_row(s, t, ENSEMBLE_VOLUME, (p0 - p1) / kt, 0.1, "volume, two pressures");
+    physics_table_free(&t[1]);
+    ensemble_sample(s->text, ensemble_kelvin[1], ensemble_gpa[0], 43, s->removed > 0, &t[1]);
+    for (int i = 0; i < 2; i++) {
+        physics_add_column(&t[i], ENSEMBLE_POTENTIAL, ENSEMBLE_VOLUME, p0);
+    }
+    const double exact = 1.0 / kt - 1.0 / (ATH_BOLTZMANN * ensemble_kelvin[1]);
+    pass &= ensemble_row(s, t, ENSEMBLE_POTENTIAL, exact, 0.1, "enthalpy, two temperatures");
+    if (s->control) {
+        physics_row(!pass, "control: must fail", !pass, "slope, %s", s->name);
+    }
+    physics_table_free(&t[0]);
+    physics_table_free(&t[1]);
+}
+
+int main(void)
+{
+    for (const physics_scheme *s = schemes_nvt; s->name; s++) {
+        if (!s->control || s->warmer > 0.0) { /* slopes do not count degrees of freedom */
+            ensemble_temperatures(s);
+        }
+    }
+    for (const physics_scheme *s = schemes_npt; s->name; s++) {
+        ensemble_pressures(s);
+    }
+    return physics_end();
+}
