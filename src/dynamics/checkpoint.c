@@ -61,8 +61,11 @@ static ath_status checkpoint_part(const ath_dynamics *dyn, int32_t p, ath__bytes
         (long long)(dyn->budgeted ? c->n_steps : ATH_UNSET), (long long)c->seed));
     ATH__TRY(checkpoint_real(dyn->ctx, out, "temperature", c->temperature));
     ATH__TRY(checkpoint_real(dyn->ctx, out, "max_force", c->max_force));
-    ATH__TRY(ath__bytes_print(dyn->ctx, out, " velocities=%d assess_on_entry=%d stop_at_limit=%d\n",
+    ATH__TRY(ath__bytes_print(dyn->ctx, out, " velocities=%d assess_on_entry=%d stop_at_limit=%d",
                               (int)c->velocities, (int)c->assess_on_entry, (int)c->stop_at_limit));
+    ATH__TRY(ath__bytes_print(
+        dyn->ctx, out, " remove_momentum=%d remove_rotation=%d exact_temperature=%d\n",
+        (int)c->remove_momentum, (int)c->remove_rotation, (int)c->exact_temperature));
     return checkpoint_criteria(dyn, p, out);
 }
 

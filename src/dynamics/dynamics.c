@@ -15,6 +15,8 @@ ath_dynamics_config ath_dynamics_defaults(void)
         .size = sizeof(ath_dynamics_config),
         .n_steps = ATH_UNSET,
         .exit_status = 1,
+        .remove_momentum = true,
+        .exact_temperature = true,
         .skin = -1.0,
         .prior_rank = ATH_RANK_UNSET,
         .next_rank = ATH_RANK_UNSET,
@@ -341,7 +343,12 @@ ath_status ath_dynamics_register_hook(ath_dynamics *dynamics, const ath_hook *ho
         return ath__fail(dynamics->ctx, ATH_E_STATE,
                          "register_hook: not while the dynamics is open");
     }
-    return ath__hooks_add(dynamics, dynamics->fused ? -1 : 0, hook);
+    const bool pushed = ath__hooks_push(dynamics, 0);
+    ATH__TRY(ath__hooks_add(dynamics, dynamics->fused ? -1 : 0, hook));
+    if (!pushed && ath__hooks_push(dynamics, 0)) {
+        ath__plan_drop(dynamics); /* stages now count other degrees of freedom */
+    }
+    return ATH_OK;
 }
 
 ath_status ath_dynamics_register_bookkeeping_key(ath_dynamics *dynamics, ath_field_id field,

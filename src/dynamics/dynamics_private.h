@@ -210,6 +210,8 @@ void ath__hooks_close(ath_dynamics *dyn);
 /* Steps from now until a hook is due, at most `max`. Looks at the books if hooks count own steps.
  */
 ath_status ath__hooks_span(ath_dynamics *dyn, const ath_batch *batch, int64_t max, int64_t *span);
+/* Whether some hook of this part, or of the whole dynamics, is an external field. */
+bool ath__hooks_push(const ath_dynamics *dyn, int32_t part);
 /* Whether a hook with this access (all bits; 0: any hook) may be called between the two stages in
  * this step. */
 bool ath__hooks_due(const ath_dynamics *dyn, ath_stage from, ath_stage to, unsigned access);

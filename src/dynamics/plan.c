@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "dynamics/dynamics_private.h"
+#include "dynamics/motion.h"
 
 enum { PLAN_LINE = 16 /* ints in a cache line */, PLAN_TILES_PER_MEMBER = 4 };
 
@@ -27,6 +28,22 @@ static int64_t plan_atom_bytes(const ath_dynamics *dyn)
 {
     return 3 * 3 * 8 + 2 * 8 + (int64_t)dyn->plan.n_atom_state * 8 +
            (dyn->plan.neighbors ? 640 : 0);
+}
+
+/* What a stage knows of the centre of mass, and does to velocities that it draws. */
+static int32_t plan_motion(const ath_dynamics *dyn, int32_t p)
+{
+    const ath_dynamics_config *c = &dyn->parts[p].config;
+    const ath_integrator *integrator = dyn->parts[p].integrator;
+    const ath__integrator_ops *ops = integrator ? integrator->ops : NULL;
+    const bool pushed = ops && (ops->moves_centre || ops->is_optimizer);
+    const bool conserves =
+        !pushed && !dyn->model->traits.external_field && !ath__hooks_push(dyn, p);
+    return (conserves ? ATH__MOTION_CONSERVES : 0) |
+           (ops && ops->scales_velocities ? ATH__MOTION_RESTS : 0) |
+           (c->remove_momentum ? ATH__MOTION_NO_MOMENTUM : 0) |
+           (c->remove_rotation ? ATH__MOTION_NO_ROTATION : 0) |
+           (c->exact_temperature ? ATH__MOTION_EXACT : 0);
 }
 
 static ath_status plan_make_stages(ath_dynamics *dyn)
@@ -51,6 +68,7 @@ static ath_status plan_make_stages(ath_dynamics *dyn)
             .velocities = (int32_t)c->velocities,
             .stop_at_limit = c->stop_at_limit,
             .assess_on_entry = c->assess_on_entry,
+            .motion = plan_motion(dyn, p),
         };
         ath__convergence_rules(dyn, part, &params[p]);
         if (part->integrator) {

@@ -41,7 +41,7 @@ typedef struct ath__stage_params {
     int32_t velocities; /* ath_velocities */
     int32_t stop_at_limit;
     int32_t assess_on_entry;
-    int32_t padding;
+    int32_t motion; /* enum ath__motion_rules */
 } ath__stage_params;
 
 /* Lists of a tile: [n_parts] of the parts, then these. */

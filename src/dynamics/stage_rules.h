@@ -233,10 +233,11 @@ ATH__FN void ath__stage_assess(const ath__stage_args *a, int32_t slot, double f2
     }
 }
 
-/* The entry action of a stage on the velocities. */
+/* The entry action of a stage on the velocities, and the degrees of freedom that they then have. */
 ATH__FN void ath__stage_velocities(const ath__view *v, int32_t slot, const ath__stage_params *p)
 {
     const int64_t first = v->first[slot], n = 3 * (int64_t)v->n_atoms[slot];
+    const int32_t *pbc = v->pbc + 3 * (int64_t)slot;
     double *velocities = v->velocities + 3 * first;
     bool thermal = p->velocities == ATH_VELOCITIES_THERMAL;
     if (p->velocities == ATH_VELOCITIES_MISSING) {
@@ -250,18 +251,22 @@ ATH__FN void ath__stage_velocities(const ath__view *v, int32_t slot, const ath__
             velocities[k] = 0.0;
         }
     }
+    ath__motion m;
+    m.velocities = velocities;
+    m.positions = v->positions + 3 * first;
+    m.masses = v->masses + first;
+    m.fixed = v->flags[slot] & ATH__SLOT_HAS_FIXED ? v->fixed + 3 * first : 0;
+    m.n = v->n_atoms[slot];
+    m.periodic = pbc[0] || pbc[1] || pbc[2];
+    m.rules = p->motion;
     if (thermal) {
         ath__thermal t;
-        t.velocities = velocities;
-        t.masses = v->masses + first;
-        t.fixed = v->flags[slot] & ATH__SLOT_HAS_FIXED ? v->fixed + 3 * first : NULL;
-        t.n = v->n_atoms[slot];
         t.uid = v->uid + 2 * (int64_t)slot;
         t.seed = p->seed;
         t.temperature = p->temperature;
-        t.remove_momentum = 1;
-        t.exact = 1;
-        v->dof[slot] = ath__thermal_velocities(&t);
+        v->dof[slot] = ath__thermal_velocities(&m, &t);
+    } else {
+        v->dof[slot] = ath__motion_settle(&m, 0, 0);
     }
 }
 

@@ -67,6 +67,8 @@ typedef struct ath__integrator_ops {
     bool is_optimizer;
     bool
         moves_centre; /* gives momentum to the centre of mass also where forces add up to nothing */
+    bool scales_velocities; /* its thermostat multiplies velocities: a drift of the centre of mass
+                               would be heated with the rest, so it is removed on entry */
     bool host_only; /* its updates are host code, not launches: refused on devices that run late */
     ath_status (*init)(ath_context *ctx, void *state); /* may be NULL: checks between options */
     void (*fini)(ath_context *ctx, void *state);       /* may be NULL */

@@ -68,6 +68,7 @@ const ath__integrator_ops ath__integrator_langevin = {
     .states = langevin_states,
     .needs = (const ath_field_id[]){ATH_FIELD_FORCES, -1},
     .provides = (const ath_field_id[]){ATH_FIELD_POSITIONS, ATH_FIELD_VELOCITIES, -1},
+    .moves_centre = true,
     .pre_update = langevin_pre_update,
     .post_update = langevin_post_update,
 };
