@@ -257,6 +257,27 @@ ATH_API ath_status ath_dynamics_refill_check(ath_dynamics *dynamics, ath_batch *
 ATH_API ath_status ath_dynamics_quarantine(ath_dynamics *dynamics, ath_batch *batch, int32_t index,
                                            ath_reason reason);
 
+/* ---- velocities by hand ---- */
+
+typedef struct ath_velocities_config {
+    size_t size;                /* sizeof(struct ath_velocities_config) */
+    double temperature;         /* K, >= 0 */
+    const double *temperatures; /* [n_systems] K, by index, instead; NULL: the same for all */
+    const uint8_t *mask;        /* [n_systems] which systems; NULL: all */
+    int64_t seed;
+    bool remove_momentum, remove_rotation, exact_temperature; /* as in a configuration */
+} ath_velocities_config;
+
+/* Momentum removed, exact temperature, everything else 0. */
+ATH_API ath_velocities_config ath_velocities_defaults(void);
+/* Draws thermal velocities for systems of a batch, at any time; nothing else of them changes but
+ * their `dof`, which is counted as for a system on which nothing acts from outside (a dynamics
+ * counts anew when a system enters a stage). The velocities of a system are those that a stage of
+ * this seed would draw: a function of seed, uid and the system itself, whatever else is in the
+ * batch. All arguments are checked before anything is written. S */
+ATH_API ath_status ath_velocities_draw(ath_context *ctx, ath_batch *batch,
+                                       const ath_velocities_config *config);
+
 /* ---- checkpoints ---- */
 
 /* Everything that the future of the run depends on: the systems of the batch with their integrator
