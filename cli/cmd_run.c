@@ -29,6 +29,7 @@ static void plan_stage(const cli_job *job, const cli_job_stage *from, cli_run_st
     out->config.remove_momentum = from->remove_momentum != 0;
     out->config.remove_rotation = from->remove_rotation != 0;
     out->config.exact_temperature = from->exact_temperature != 0;
+    out->config.hold_centre = from->hold_centre != 0;
     out->config.assess_on_entry = from->assess_on_entry != 0;
     out->config.stop_at_limit = from->at_limit == CLI_JOB_STOP;
     out->config.max_force = job->limits.max_force;

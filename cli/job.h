@@ -73,7 +73,7 @@ typedef struct cli_job_stage {
     double temperature; /* K, or CLI_UNSET_REAL */
     int64_t seed;       /* or CLI_UNSET: that of the job, see cli_job_seed */
     int64_t remove_momentum, remove_rotation, exact_temperature; /* of drawn velocities */
-    int64_t assess_on_entry;
+    int64_t hold_centre, assess_on_entry;
     int64_t at_limit; /* enum cli_job_at_limit; CLI_UNSET without both steps and until */
     cli_job_hook *hooks;
     size_t n_hooks;

@@ -103,6 +103,8 @@ ATH_API ath_status ath_convergence_evaluate(ath_context *ctx, const ath_converge
  * freedom: a lone atom in free space is at rest in thermal velocities, since all that it could do
  * is drift; in a stage with langevin it has three.
  *
+ * With `hold_centre` the momentum is a constant whatever the integrator and the model.
+ *
  * Where an integrator only scales velocities, the momentum is removed on entry whatever the entry
  * action: else the thermostat would take the drift for heat. */
 
@@ -146,7 +148,14 @@ typedef struct ath_dynamics_config {
     bool remove_momentum;   /* default: true */
     bool remove_rotation;   /* default: false: a free molecule turns, as it does in a gas */
     bool exact_temperature; /* default: true; false: T is right on average only */
-    double skin;            /* angstrom; < 0: 0.5. Never changes a result */
+    /* Constraint, for any integrator: the centre of mass does not move, along every axis along
+     * which no atom with mass is fixed. Its momentum is removed on entry, and after each half step
+     * positions and velocities are shifted by what the centre has gained, so that a thermostat acts
+     * on the motion about the centre alone and three degrees of freedom less are counted. Where the
+     * integrator moves the cell, the centre keeps its fractional coordinates. Hooks may move it
+     * between steps (wrap does): it is then held where it is. */
+    bool hold_centre;
+    double skin;          /* angstrom; < 0: 0.5. Never changes a result */
     double max_force;     /* eV/angstrom, > 0: a larger |F| quarantines (max_force); 0: no limit */
     bool assess_on_entry; /* a system that meets the criteria when it enters makes no step */
     bool stop_at_limit;   /* fused part: at its step limit without convergence a system leaves for

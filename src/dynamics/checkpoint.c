@@ -64,8 +64,10 @@ static ath_status checkpoint_part(const ath_dynamics *dyn, int32_t p, ath__bytes
     ATH__TRY(ath__bytes_print(dyn->ctx, out, " velocities=%d assess_on_entry=%d stop_at_limit=%d",
                               (int)c->velocities, (int)c->assess_on_entry, (int)c->stop_at_limit));
     ATH__TRY(ath__bytes_print(
-        dyn->ctx, out, " remove_momentum=%d remove_rotation=%d exact_temperature=%d\n",
-        (int)c->remove_momentum, (int)c->remove_rotation, (int)c->exact_temperature));
+        dyn->ctx, out,
+        " remove_momentum=%d remove_rotation=%d exact_temperature=%d hold_centre=%d\n",
+        (int)c->remove_momentum, (int)c->remove_rotation, (int)c->exact_temperature,
+        (int)c->hold_centre));
     return checkpoint_criteria(dyn, p, out);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "dynamics/centre.h"
 #include "dynamics/phases.h"
 
 static const double DYNAMICS_SKIN = 0.5; /* angstrom */
@@ -382,6 +383,7 @@ void ath__dynamics_cells(const ath_dynamics *dyn, int32_t *n_system, int32_t *n_
         int32_t s = 0, a = 0;
         if (dyn->parts[p].integrator) {
             ath__integrator_cells(dyn->parts[p].integrator, &s, &a);
+            s += dyn->parts[p].config.hold_centre ? ATH__CENTRE_CELLS : 0;
         }
         *n_system = s > *n_system ? s : *n_system;
         *n_atom = a > *n_atom ? a : *n_atom;

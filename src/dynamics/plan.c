@@ -40,6 +40,7 @@ static int32_t plan_motion(const ath_dynamics *dyn, int32_t p)
     const bool conserves =
         !pushed && !dyn->model->traits.external_field && !ath__hooks_push(dyn, p);
     return (conserves ? ATH__MOTION_CONSERVES : 0) |
+           (ops && c->hold_centre ? ATH__MOTION_HOLDS : 0) |
            (ops && ops->scales_velocities ? ATH__MOTION_RESTS : 0) |
            (c->remove_momentum ? ATH__MOTION_NO_MOMENTUM : 0) |
            (c->remove_rotation ? ATH__MOTION_NO_ROTATION : 0) |
