@@ -147,6 +147,7 @@ typedef struct cli_settings {
     const char *model, *out, *device;
     double fmax, timestep, temperature;
     int64_t steps, every, velocities, threads, seed, max_systems, max_atoms;
+    int64_t per_system;
     int64_t strict, overwrite, verbose, quiet, help, version;
     int64_t models, integrators, devices;
     char **inputs; /* [n_inputs] */

@@ -21,6 +21,7 @@ static int md_run(cli *c, const cli_settings *s)
         .refill = CLI_REFILL,
         .what = ATH_EXTXYZ_FORCES | ATH_EXTXYZ_FIXED | ATH_EXTXYZ_VELOCITIES,
         .every = s->every,
+        .per_system = s->per_system != 0,
     };
     snprintf(integrator, sizeof integrator, "nve:timestep=%.17g", s->timestep);
     stage.config.n_steps = s->steps;

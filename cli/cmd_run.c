@@ -55,6 +55,7 @@ int cli_plan_job(cli *c, const cli_command *command, const cli_job *job, cli_set
         .max_edges = job->limits.edges,
         .refill = job->refill,
         .job = job,
+        .per_system = job->per_system != 0,
         .job_input = s->n_inputs < 2,
         .what = ATH_EXTXYZ_FORCES | ATH_EXTXYZ_FIXED,
         .sparse_velocities = true,

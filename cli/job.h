@@ -89,7 +89,7 @@ typedef struct cli_job {
     size_t n_input;
     char *out, *device;
     char *model; /* as ath_model_create takes it */
-    int64_t seed, threads, strict, overwrite;
+    int64_t seed, threads, strict, overwrite, per_system;
     cli_job_stage *stages;
     size_t n_stages;
     cli_job_limits limits;

@@ -277,6 +277,10 @@ static const cli_job_key schema_keys[] = {
     {{"seed", ATH_OPTION_INT, 0, "", "0", -9e15, 9e15, NULL,
       "of the random numbers", SCHEMA_JOB(seed)},
      SCHEMA_PLAIN(false, "seed: 3")},
+    {{"per_system", ATH_OPTION_BOOL, 0, "", "false", 0, 0, NULL,
+      "a structure with a key of the name of an integrator's option (temperature, timestep, ...) "
+      "uses its own value", SCHEMA_JOB(per_system)},
+     SCHEMA_PLAIN(false, "per_system: true")},
     {{"device", ATH_OPTION_TEXT, 0, "", "host", 0, 0, NULL,
       "host, mock, or cuda:0 and so on (athanor info --devices)", SCHEMA_JOB(device)},
      SCHEMA_PLAIN(false, "device: cuda:0")},

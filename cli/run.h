@@ -158,7 +158,8 @@ typedef struct cli_run_plan {
     unsigned what;      /* ATH_EXTXYZ_... of final.extxyz and traj.extxyz */
     bool sparse_velocities;
     bool table;
-    int64_t every; /* steps between frames of traj.extxyz; 0: none */
+    int64_t every;   /* steps between frames of traj.extxyz; 0: none */
+    bool per_system; /* structures have options of integrators of their own */
 } cli_run_plan;
 enum { CLI_REFILL = 4 }; /* steps between refills, where nothing else is said */
 

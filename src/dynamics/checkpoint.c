@@ -81,6 +81,12 @@ static ath_status checkpoint_describe(const ath_dynamics *dyn, ath__bytes *out)
     for (int32_t p = 0; p < dyn->n_parts; p++) {
         ATH__TRY(checkpoint_part(dyn, p, out));
     }
+    for (int32_t i = 0; i < dyn->n_own; i++) {
+        const ath__own *own = &dyn->own[i];
+        ATH__TRY(ath__bytes_print(ctx, out, "own option: %s part=%d cell=%d\n",
+                                  ath_field_describe(ctx, dyn->own_fields[own->source])->name,
+                                  (int)own->part, (int)own->cell));
+    }
     for (int32_t i = 0; i < dyn->hooks.n; i++) {
         const ath__entry *e = &dyn->hooks.entries[i];
         ATH__TRY(ath__bytes_print(ctx, out,

@@ -189,6 +189,7 @@ void ath_dynamics_destroy(ath_dynamics **dynamics)
         ath__strfree(ctx, &dyn->parts[p].name);
     }
     ath__free(ctx, &dyn->parts, (size_t)dyn->n_parts, sizeof *dyn->parts);
+    ath__free(ctx, &dyn->own, (size_t)dyn->n_own, sizeof *dyn->own);
     ath__free(ctx, dynamics, 1, sizeof **dynamics);
 }
 
@@ -216,6 +217,7 @@ ath_status ath_dynamics_create(ath_context *ctx, const ath_dynamics_config *conf
     ath_status status = dynamics_engine(dyn, config);
     status = status < 0 ? status : dynamics_part(dyn, &dyn->parts[0], config);
     status = status < 0 ? status : ath__convergence_sources(dyn);
+    status = status < 0 ? status : ath__own_set(dyn);
     for (int32_t i = 0; i < config->n_hooks && status >= 0; i++) {
         status = ath__hooks_add(dyn, 0, &config->hooks[i]);
     }
@@ -330,6 +332,7 @@ ath_status ath_fuse(ath_context *ctx, ath_dynamics *const *parts, int32_t n, ath
     }
     status = status < 0 ? status : dynamics_fuse_check(dyn);
     status = status < 0 ? status : ath__convergence_sources(dyn);
+    status = status < 0 ? status : ath__own_set(dyn);
     if (status < 0) {
         ath_dynamics_destroy(out);
     }

@@ -36,6 +36,8 @@ ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath_
         .n_slots = list < 0 ? tile->d_n_slots : tile->d_counts + list,
         .stages = plan->d_stages,
         .entry_rows = plan->d_entry_rows,
+        .own = plan->d_own,
+        .n_own = job->dyn->n_own,
         .lists = tile->d_lists,
         .counts = tile->d_counts,
         .steps = job->steps,
@@ -49,6 +51,7 @@ ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath_
         .computed_all = (job->want & ATH__WANT_ENERGY) != 0,
     };
     memcpy(args.sources, plan->sources, sizeof args.sources);
+    memcpy(args.own_rows, plan->own_rows, sizeof args.own_rows);
     return ath__launch(&member->stream, kernel, &args);
 }
 

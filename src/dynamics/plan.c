@@ -92,6 +92,16 @@ static ath_status plan_make_stages(ath_dynamics *dyn)
     return status;
 }
 
+/* The table of options that systems have of their own. */
+static ath_status plan_make_own(ath_dynamics *dyn)
+{
+    const size_t n = (size_t)dyn->n_own;
+    ath__plan *plan = &dyn->plan;
+    ATH__TRY(ath__device_alloc(plan->device, n + 1, sizeof *plan->d_own, &plan->d_own));
+    return n ? ath__device_upload(plan->device, plan->d_own, dyn->own, n * sizeof *dyn->own)
+             : ATH_OK;
+}
+
 static ath_status plan_make_model(ath_dynamics *dyn)
 {
     ath__plan *plan = &dyn->plan;
@@ -167,6 +177,7 @@ void ath__plan_drop(ath_dynamics *dyn)
     const size_t n = (size_t)dyn->n_parts, cells = (size_t)plan->n_entry;
     ath__device_free(plan->device, plan->d_stages, n, sizeof *plan->d_stages);
     ath__device_free(plan->device, plan->d_entry_rows, n * (cells + 1), sizeof(double));
+    ath__device_free(plan->device, plan->d_own, (size_t)dyn->n_own + 1, sizeof *plan->d_own);
     ath__device_free(plan->device, plan->d_params, plan->param_bytes, 1);
     *plan = (ath__plan){0};
 }
@@ -357,6 +368,7 @@ ath_status ath__plan_fit(ath_dynamics *dyn, ath_batch *batch)
         plan->device = ath_batch_device(batch);
         ath__dynamics_cells(dyn, &plan->n_entry, &plan->n_atom_state);
         ath_status status = plan_make_stages(dyn);
+        status = status < 0 ? status : plan_make_own(dyn);
         status = status < 0 ? status : plan_make_model(dyn);
         if (status < 0) {
             ath__plan_drop(dyn);
@@ -388,6 +400,7 @@ ath_status ath__plan_fit(ath_dynamics *dyn, ath_batch *batch)
     }
     ATH__TRY(ath__books_fit(dyn, batch));
     ATH__TRY(ath__convergence_look(dyn, batch, plan->sources));
+    ath__own_look(dyn, batch, plan->own_rows);
     ATH__TRY(plan_fit_members(dyn));
     ATH__TRY(plan_fit_tiles(dyn, batch));
     plan->generation++;
