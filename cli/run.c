@@ -24,7 +24,8 @@ typedef struct run {
     cli_trajectory trajectory;
     cli_progress progress;
     cli_file log;
-    int code; /* why a callback stopped the run */
+    int code;          /* why a callback stopped the run */
+    int64_t n_refused; /* by a stage: options of their own that are out of range */
     bool output_failed, complete;
     bool broken; /* the engine has failed, not only stopped */
 } run;
@@ -83,12 +84,16 @@ static ath_status run_done(void *user, const ath_system *system)
         r->output_failed = true;
         return run_stop(r, cli_fail_status(r->c, status));
     }
-    if (reason && ath_reason_state((ath_reason)*reason) == ATH_STATE_QUARANTINED) {
+    const ath_state state =
+        reason ? ath_reason_state((ath_reason)*reason) : (ath_state)ATH_STATE_FINISHED;
+    r->n_refused += state == ATH_STATE_REJECTED;
+    if (state == ATH_STATE_QUARANTINED || state == ATH_STATE_REJECTED) {
         const int64_t *steps = ath_system_peek(system, ATH_FIELD_STAGE_STEPS);
         int64_t frame = 0;
         const char *file = ath_system_source(system, &frame);
         char what[RUN_TEXT];
-        (void)snprintf(what, sizeof what, "failed (%s) after %lld steps",
+        (void)snprintf(what, sizeof what, "%s (%s) after %lld steps",
+                       state == ATH_STATE_REJECTED ? "refused by a stage" : "failed",
                        ath_reason_name((ath_reason)*reason), steps ? (long long)*steps : 0LL);
         return run_lost(r, file, frame, what);
     }
@@ -249,10 +254,11 @@ static int run_work(run *r)
 
 bool cli_balance_holds(const cli_balance *b, bool complete)
 {
-    const int64_t ended = b->n_finished + b->n_step_limit + b->n_failed;
+    const int64_t ended = b->n_finished + b->n_step_limit + b->n_failed + b->n_refused;
+    const int64_t rejected = b->n_rejected - b->n_refused; /* and never let in */
     const int64_t unacknowledged = ended - b->n_handed_over;
-    return b->n_in == ended + b->n_rejected + b->n_open && b->n_open >= 0 &&
-           b->n_in == b->n_let_in + b->n_engine_rejected && b->n_rejected == b->n_engine_rejected &&
+    return b->n_in == ended + rejected + b->n_open && b->n_open >= 0 &&
+           b->n_in == b->n_let_in + b->n_engine_rejected && rejected == b->n_engine_rejected &&
            unacknowledged >= 0 && unacknowledged <= (complete ? 0 : 1) &&
            (!complete || b->n_open == 0);
 }
@@ -267,13 +273,14 @@ static cli_balance run_balance(const run *r)
         .n_step_limit = cli_results_count(results, ATH_STATE_STEP_LIMIT),
         .n_failed = cli_results_count(results, ATH_STATE_QUARANTINED),
         .n_rejected = cli_results_count(results, ATH_STATE_REJECTED),
+        .n_refused = r->n_refused,
     };
     if (ath_dynamics_get_stats(r->engine.dynamics, &stats) >= 0) {
         b.n_let_in = stats.n_in;
         b.n_handed_over = stats.n_finished;
         b.n_engine_rejected = stats.n_rejected;
     }
-    const int64_t ended = b.n_finished + b.n_step_limit + b.n_failed;
+    const int64_t ended = b.n_finished + b.n_step_limit + b.n_failed + b.n_refused;
     b.n_open = ath_dynamics_active_batch_size(r->engine.dynamics) - (ended - b.n_handed_over);
     return b;
 }

@@ -113,7 +113,8 @@ typedef struct cli_balance {
     int64_t n_in; /* taken: as the sampler says */
     /* rows of the results */
     int64_t n_finished, n_step_limit, n_failed, n_rejected;
-    int64_t n_open; /* in the batch, without a row */
+    int64_t n_refused; /* of the rejected ones: by a stage, after they were let in */
+    int64_t n_open;    /* in the batch, without a row */
     /* the same, as the engine says */
     int64_t n_let_in, n_handed_over, n_engine_rejected;
 } cli_balance;

@@ -5,14 +5,15 @@
 
 #include "run.h"
 
-static const cli_balance even = {.n_in = 10,
+static const cli_balance even = {.n_in = 11,
                                  .n_finished = 3,
                                  .n_step_limit = 2,
                                  .n_failed = 1,
-                                 .n_rejected = 4,
+                                 .n_rejected = 5,
+                                 .n_refused = 1,
                                  .n_open = 0,
-                                 .n_let_in = 6,
-                                 .n_handed_over = 6,
+                                 .n_let_in = 7,
+                                 .n_handed_over = 7,
                                  .n_engine_rejected = 4};
 
 static void test_balance(void **state)
