@@ -296,16 +296,16 @@ static void test_fused(void **state)
 {
     fixture f;
     ath_dynamics *parts[2] = {NULL};
-    ath_integrator *fire = NULL;
+    ath_integrator *nve = NULL;
     double before[6], after[6];
     ath_dynamics_config config = fixture_open(&f, "host", LJ, LANGEVIN);
     (void)state;
-    OK(f.ctx, ath_integrator_create(f.ctx, "nve:timestep=4", &fire));
+    OK(f.ctx, ath_integrator_create(f.ctx, "nve:timestep=4", &nve));
     config.n_steps = 20;
     config.hold_centre = true;
     OK(f.ctx, ath_dynamics_create(f.ctx, &config, &parts[0]));
     config.velocities = ATH_VELOCITIES_KEEP;
-    config.integrator = fire;
+    config.integrator = nve;
     config.hold_centre = false;
     OK(f.ctx, ath_dynamics_create(f.ctx, &config, &parts[1]));
     OK(f.ctx, ath_fuse(f.ctx, parts, 2, &f.dyn));
@@ -316,8 +316,9 @@ static void test_fused(void **state)
     assert_true(dof_of(&f, 2) == 3 * 21 - 3);
     ath_dynamics_destroy(&parts[0]);
     ath_dynamics_destroy(&parts[1]);
+    ath_dynamics_destroy(&f.dyn);
+    ath_integrator_destroy(&nve);
     fixture_close(&f);
-    ath_integrator_destroy(&fire);
 }
 
 /* What hooks do to the centre between steps is left to them. */
