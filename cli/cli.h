@@ -151,7 +151,7 @@ typedef struct cli_settings {
     const char *integrator, *pressure, *coupling, *friction, *tau_t, *tau_p, *ramp; /* or NULL */
     double fmax, timestep, temperature;
     int64_t steps, every, velocities, threads, seed, max_systems, max_atoms;
-    int64_t ensemble, log, positions;
+    int64_t ensemble, log, positions, per_system;
     int64_t strict, overwrite, verbose, quiet, help, version;
     int64_t models, integrators, devices;
     char **inputs; /* [n_inputs] */

@@ -243,6 +243,7 @@ static int md_run(cli *c, const cli_settings *s)
         .every = s->every,
         .log = s->log,
         .timestep = s->timestep,
+        .per_system = s->per_system != 0,
     };
     int code = md_ramp(c, s, &targets);
     code = code ? code : md_integrator(c, s, &targets, &text);

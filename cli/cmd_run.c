@@ -26,6 +26,10 @@ static void plan_stage(const cli_job *job, const cli_job_stage *from, cli_run_st
     out->config.velocities = (ath_velocities)from->velocities;
     out->config.temperature = from->temperature >= 0.0 ? from->temperature : 0.0;
     out->config.seed = cli_job_seed(job, from);
+    out->config.remove_momentum = from->remove_momentum != 0;
+    out->config.remove_rotation = from->remove_rotation != 0;
+    out->config.exact_temperature = from->exact_temperature != 0;
+    out->config.hold_centre = from->hold_centre != 0;
     out->config.assess_on_entry = from->assess_on_entry != 0;
     out->config.stop_at_limit = from->at_limit == CLI_JOB_STOP;
     out->config.max_force = job->limits.max_force;
@@ -51,6 +55,7 @@ int cli_plan_job(cli *c, const cli_command *command, const cli_job *job, cli_set
         .max_edges = job->limits.edges,
         .refill = job->refill,
         .job = job,
+        .per_system = job->per_system != 0,
         .job_input = s->n_inputs < 2,
         .what = ATH_EXTXYZ_FORCES | ATH_EXTXYZ_FIXED,
         .sparse_velocities = true,

@@ -1,5 +1,8 @@
 /* The engine of a command: model, device, one integrator and one dynamics per stage, fused.
  */
+#include <math.h>
+#include <string.h>
+
 #include "run.h"
 
 int cli_job_code(const cli_run_plan *plan, int code)
@@ -7,10 +10,65 @@ int cli_job_code(const cli_run_plan *plan, int code)
     return plan->job && code == CLI_USAGE ? CLI_DATA : code;
 }
 
+/* Registers the fields in which structures have options of an integrator of their own. */
+static ath_status engine_own(cli *c, const char *integrator)
+{
+    const size_t n = integrator ? strcspn(integrator, ":") : 0;
+    const char *name = NULL;
+    const ath_option *options = NULL;
+    for (int32_t i = 0; n > 0 && ath_integrator_list(i, &name, NULL, &options) >= 0; i++) {
+        if (strlen(name) != n || strncmp(name, integrator, n) != 0) {
+            continue;
+        }
+        for (; options->type != ATH_OPTION_END; options++) {
+            ath_field_id field = -1;
+            const ath_field_info info = {.name = options->name,
+                                         .level = ATH_LEVEL_SYSTEM,
+                                         .dtype = ATH_F64,
+                                         .width = 1,
+                                         .unit = options->unit,
+                                         .fallback = NAN};
+            const ath_status status = options->flags & ATH_OPTION_PER_SYSTEM
+                                          ? ath_field_register(c->ctx, &info, &field)
+                                          : ATH_OK;
+            if (status < 0) {
+                return status;
+            }
+        }
+        return ATH_OK;
+    }
+    return ATH_OK;
+}
+
+/* The same for all stages; velocities are drawn at a temperature too. */
+static ath_status engine_per_system(cli *c, const cli_run_plan *plan)
+{
+    const ath_field_info temperature = {.name = "temperature",
+                                        .level = ATH_LEVEL_SYSTEM,
+                                        .dtype = ATH_F64,
+                                        .width = 1,
+                                        .unit = "K",
+                                        .fallback = NAN};
+    ath_status status = ATH_OK;
+    for (size_t i = 0; i < plan->n_stages && plan->per_system && status >= 0; i++) {
+        const ath_velocities how = plan->stages[i].config.velocities;
+        ath_field_id field = -1;
+        if (how == ATH_VELOCITIES_THERMAL || how == ATH_VELOCITIES_MISSING) {
+            status = ath_field_register(c->ctx, &temperature, &field);
+        }
+        status = status < 0 ? status : engine_own(c, plan->stages[i].integrator);
+    }
+    return status;
+}
+
 int cli_engine_open(cli *c, const cli_settings *s, const cli_run_plan *plan, cli_engine *out)
 {
     *out = (cli_engine){0};
-    ath_status status = ath_model_create(c->ctx, s->model, &out->model);
+    ath_status status = engine_per_system(c, plan);
+    if (status < 0) {
+        return cli_fail_status(c, status);
+    }
+    status = ath_model_create(c->ctx, s->model, &out->model);
     if (status < 0) {
         const int code = cli_fail_status(c, status);
         return code == CLI_USAGE || code == CLI_NO_INPUT ? CLI_DATA : code;

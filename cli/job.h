@@ -72,7 +72,8 @@ typedef struct cli_job_stage {
     int64_t velocities; /* ath_velocities */
     double temperature; /* K, or CLI_UNSET_REAL */
     int64_t seed;       /* or CLI_UNSET: that of the job, see cli_job_seed */
-    int64_t assess_on_entry;
+    int64_t remove_momentum, remove_rotation, exact_temperature; /* of drawn velocities */
+    int64_t hold_centre, assess_on_entry;
     int64_t at_limit; /* enum cli_job_at_limit; CLI_UNSET without both steps and until */
     cli_job_hook *hooks;
     size_t n_hooks;
@@ -88,7 +89,7 @@ typedef struct cli_job {
     size_t n_input;
     char *out, *device;
     char *model; /* as ath_model_create takes it */
-    int64_t seed, threads, strict, overwrite;
+    int64_t seed, threads, strict, overwrite, per_system;
     cli_job_stage *stages;
     size_t n_stages;
     cli_job_limits limits;

@@ -187,6 +187,7 @@ typedef struct cli_run_plan {
     unsigned frame;  /* ATH_EXTXYZ_... of traj.extxyz besides `what` */
     int64_t log;     /* steps between rows of thermo.csv; 0: none */
     double timestep; /* fs, for thermo.csv */
+    bool per_system; /* structures have options of integrators of their own */
 } cli_run_plan;
 enum { CLI_REFILL = 4 }; /* steps between refills, where nothing else is said */
 

@@ -85,7 +85,8 @@ ATH_API int ath_batch_has_field(const ath_batch *batch, ath_field_id field);
 ATH_API ath_status ath_batch_rows(const ath_batch *batch, ath_field_id field, int32_t index,
                                   void **out);
 /* Copies the rows of one system to or from host memory (n_atoms or 1 rows). Writing positions,
- * numbers, cell or pbc makes its forces due again; writing `fixed` does not change `dof`. S */
+ * numbers, cell or pbc makes its forces due again. `dof` is not changed by writing anything else: a
+ * dynamics counts when a system enters a stage. S */
 ATH_API ath_status ath_batch_read(const ath_batch *batch, ath_field_id field, int32_t index,
                                   void *out);
 ATH_API ath_status ath_batch_write(ath_batch *batch, ath_field_id field, int32_t index,

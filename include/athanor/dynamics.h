@@ -92,11 +92,27 @@ ATH_API ath_status ath_convergence_evaluate(ath_context *ctx, const ath_converge
 
 /* ---- configuration ---- */
 
+/* Degrees of freedom (the field `dof`) are counted whenever a system enters a stage, after its
+ * entry action: each component of an atom with mass that is not fixed is one. The momentum along an
+ * axis is a constant of the motion where no atom with mass is fixed along it, the model has no
+ * external field (harmonic has one; hooks say ATH_HOOK_EXTERNAL_FIELD), and the
+ * integrator does not move the centre of mass (langevin and the optimizers do). Where it is one and
+ * 0, because it was removed or has been 0 all along, one degree of freedom less is counted; so also
+ * three, or two if all atoms are on a line, where the angular momentum of a system without periodic
+ * axis is a constant and 0. Temperatures are 2 KE / (dof kB), and 0 where there is no degree of
+ * freedom: a lone atom in free space is at rest in thermal velocities, since all that it could do
+ * is drift; in a stage with langevin it has three.
+ *
+ * With `hold_centre` the momentum is a constant whatever the integrator and the model.
+ *
+ * Where an integrator only scales velocities, the momentum is removed on entry whatever the entry
+ * action: else the thermostat would take the drift for heat. */
+
 /* What happens to velocities when a system enters a stage. */
 typedef enum ath_velocities {
     ATH_VELOCITIES_KEEP, /* as they are; zero if it has none */
     ATH_VELOCITIES_ZERO,
-    ATH_VELOCITIES_THERMAL, /* Maxwell-Boltzmann at `temperature`, momentum removed, exact T */
+    ATH_VELOCITIES_THERMAL, /* Maxwell-Boltzmann at `temperature` */
     ATH_VELOCITIES_MISSING  /* THERMAL for a system whose velocities are all zero, else KEEP */
 } ath_velocities;
 
@@ -125,7 +141,20 @@ typedef struct ath_dynamics_config {
     int32_t n_threads;   /* 0: all processors; other devices than host use one */
     int64_t seed;        /* of the stage */
     ath_velocities velocities;
-    double temperature;   /* K, for the entry action */
+    double temperature; /* K, for the entry action */
+    /* Of velocities that the entry action draws: the momentum is removed along the axes where it is
+     * a constant of the motion (see `dof`), and the angular momentum about the centre of mass where
+     * that is one; then all are scaled such that 2 KE = dof kB T. */
+    bool remove_momentum;   /* default: true */
+    bool remove_rotation;   /* default: false: a free molecule turns, as it does in a gas */
+    bool exact_temperature; /* default: true; false: T is right on average only */
+    /* Constraint, for any integrator: the centre of mass does not move, along every axis along
+     * which no atom with mass is fixed. Its momentum is removed on entry, and after each half step
+     * positions and velocities are shifted by what the centre has gained, so that a thermostat acts
+     * on the motion about the centre alone and three degrees of freedom less are counted. Where the
+     * integrator moves the cell, the centre keeps its fractional coordinates. Hooks may move it
+     * between steps (wrap does): it is then held where it is. */
+    bool hold_centre;
     double skin;          /* angstrom; < 0: 0.5. Never changes a result */
     double max_force;     /* eV/angstrom, > 0: a larger |F| quarantines (max_force); 0: no limit */
     bool assess_on_entry; /* a system that meets the criteria when it enters makes no step */
@@ -236,6 +265,27 @@ ATH_API ath_status ath_dynamics_refill_check(ath_dynamics *dynamics, ath_batch *
 /* For hooks: takes a system out for good with this reason, at the end of the step. */
 ATH_API ath_status ath_dynamics_quarantine(ath_dynamics *dynamics, ath_batch *batch, int32_t index,
                                            ath_reason reason);
+
+/* ---- velocities by hand ---- */
+
+typedef struct ath_velocities_config {
+    size_t size;                /* sizeof(struct ath_velocities_config) */
+    double temperature;         /* K, >= 0 */
+    const double *temperatures; /* [n_systems] K, by index, instead; NULL: the same for all */
+    const uint8_t *mask;        /* [n_systems] which systems; NULL: all */
+    int64_t seed;
+    bool remove_momentum, remove_rotation, exact_temperature; /* as in a configuration */
+} ath_velocities_config;
+
+/* Momentum removed, exact temperature, everything else 0. */
+ATH_API ath_velocities_config ath_velocities_defaults(void);
+/* Draws thermal velocities for systems of a batch, at any time; nothing else of them changes but
+ * their `dof`, which is counted as for a system on which nothing acts from outside (a dynamics
+ * counts anew when a system enters a stage). The velocities of a system are those that a stage of
+ * this seed would draw: a function of seed, uid and the system itself, whatever else is in the
+ * batch. All arguments are checked before anything is written. S */
+ATH_API ath_status ath_velocities_draw(ath_context *ctx, ath_batch *batch,
+                                       const ath_velocities_config *config);
 
 /* ---- checkpoints ---- */
 

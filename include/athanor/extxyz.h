@@ -3,8 +3,10 @@
  * The format is the one of ASE, OVITO, QUIP and GPUMD: a count line, a comment line of key=value
  * pairs with Lattice, pbc and Properties, then one line per atom. The reader works on one frame at
  * a time from memory that it holds; it accepts every dialect listed in docs/formats.md and keeps
- * what it does not know as extras. The writer writes doubles with the fewest digits that read back
- * to the same bits.
+ * what it does not know as extras. Numbers under a key that is the name of a registered field of
+ * systems (F64) are both: the field holds them, and the extra is what a writer writes again; a key
+ * of that name with anything else is an error. The writer writes doubles with the fewest digits
+ * that read back to the same bits.
  *
  * Errors are ATH_E_FORMAT with "FILE:LINE:COLUMN: what was expected". After an error in one frame
  * the reader goes on with the next one if the count line allows to find it. Nothing here touches a

@@ -51,7 +51,7 @@ typedef enum ath_dtype {
     X(STAGE_STEPS, "stage_steps", SYSTEM, I64, 1, "", 0, "steps done in the present stage")        \
     X(AGE, "age", SYSTEM, I64, 1, "", 0, "steps done in all stages")                               \
     X(FMAX, "fmax", SYSTEM, F64, 1, "eV/angstrom", 0, "largest |F| of a free atom, last assessed") \
-    X(DOF, "dof", SYSTEM, F64, 1, "", 0, "degrees of freedom of the kinetic energy")               \
+    X(DOF, "dof", SYSTEM, F64, 1, "", 0, "of the kinetic energy, counted on entry")                \
     X(ENERGY_CHANGE, "energy_change", SYSTEM, F64, 1, "eV", 0, "|energy - that one step before|")  \
     X(ENERGY_BEFORE, "energy_before", SYSTEM, F64, 1, "eV", 0, "one step before")                  \
     X(CRITERIA, "criteria", SYSTEM, F64, 8, "", 0, "values of the criteria, last assessed")        \

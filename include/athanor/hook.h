@@ -70,8 +70,11 @@ enum {
                                   is called after every evaluation, the first of newcomers
                                   included. Elsewhere positions and cells may change: lists are
                                   checked again. */
-    ATH_HOOK_OWN_STEPS = 4     /* frequency counts the steps that a system has made in the present
-                                  stage of its life (a fused dynamics' own hook: in all) */
+    ATH_HOOK_EXTERNAL_FIELD = 8, /* forces that it adds do not add up to nothing, or turn a system
+                                    as a whole: the momentum of systems is then no constant of the
+                                    motion (athanor/dynamics.h) */
+    ATH_HOOK_OWN_STEPS = 4       /* frequency counts the steps that a system has made in the present
+                                    stage of its life (a fused dynamics' own hook: in all) */
 };
 
 typedef struct ath_hook {

@@ -179,9 +179,9 @@ typedef struct ath_hook_freeze_config {
     uint8_t components[3]; /* which of x, y, z are fixed; all zero: all three */
 } ath_hook_freeze_config;
 
-/* Fixes the atoms of a category: sets their rows of `fixed`, sets those components of their
- * velocities to zero, and dof to 3 N less the fixed components. Done once, when a system comes to
- * the dynamics, before its entry action and first forces; from then on integrators, temperature,
+/* Fixes the atoms of a category: sets their rows of `fixed`, and those components of their
+ * velocities to zero. Done once, when a system comes to the dynamics, before its entry action,
+ * which counts the degrees of freedom, and first forces; from then on integrators, temperature,
  * fmax and criteria see to it. What was fixed before stays fixed. Systems that carry neither field
  * nor extra are left alone; in a batch a field is carried by all, with its default for those that
  * came without, so that a category equal to the default is ATH_E_ARGUMENT when a system comes, as
@@ -240,7 +240,8 @@ typedef ath_status (*ath_bias_fn)(void *user, ath_bias_view *view);
 
 /* Adds a potential of one's own to that of the model: to energy, forces and stress, after every
  * evaluation, first forces included. `user` is borrowed. AFTER_COMPUTE and frequency 1, not to be
- * changed. */
+ * changed. Where the forces do not add up to nothing (a wall, atoms tied to places), or turn a
+ * system as a whole, add ATH_HOOK_EXTERNAL_FIELD to out->access. */
 ATH_API ath_status ath_hook_bias(ath_context *ctx, ath_bias_fn bias, void *user, ath_hook *out);
 
 /* ---- times of stages ---- */

@@ -78,6 +78,10 @@ typedef struct ath_integrator_callback_config {
                          echoed, and compared when a checkpoint is loaded; copied, at most 255
                          characters; may be NULL */
     bool moves_cell;  /* writes the cell */
+    bool
+        moves_centre; /* gives momentum to the centre of mass also where forces add up to nothing */
+    bool scales_velocities; /* has a thermostat that multiplies velocities: the momentum of a system
+                               is removed when it enters the stage (athanor/dynamics.h) */
     bool needs_energy, needs_stress; /* reads them: they are then computed in every step; models
                                         without stress are refused */
     /* State: doubles that belong to a system or to an atom, 0 to 1024 cells each. A system that

@@ -89,7 +89,9 @@ typedef struct ath_callback_config {
                               library promises of trajectories is promised of such models only */
     bool no_stress;        /* does not write stress: integrators that need it refuse the model */
     bool not_conservative; /* forces are not the gradient of the energy */
-    void *user;            /* given to the functions below */
+    bool external_field; /* forces on a system do not add up to nothing, or turn it as a whole: its
+                            momentum is no constant of the motion (athanor/dynamics.h) */
+    void *user;          /* given to the functions below */
     /* Computes the listed systems; one may be computed again for the same positions. A negative
      * status ends the run with it, and the next run first completes the step that was cut off. A
      * system whose forces are not finite is quarantined, and no other suffers. */

@@ -61,8 +61,13 @@ static ath_status checkpoint_part(const ath_dynamics *dyn, int32_t p, ath__bytes
         (long long)(dyn->budgeted ? c->n_steps : ATH_UNSET), (long long)c->seed));
     ATH__TRY(checkpoint_real(dyn->ctx, out, "temperature", c->temperature));
     ATH__TRY(checkpoint_real(dyn->ctx, out, "max_force", c->max_force));
-    ATH__TRY(ath__bytes_print(dyn->ctx, out, " velocities=%d assess_on_entry=%d stop_at_limit=%d\n",
+    ATH__TRY(ath__bytes_print(dyn->ctx, out, " velocities=%d assess_on_entry=%d stop_at_limit=%d",
                               (int)c->velocities, (int)c->assess_on_entry, (int)c->stop_at_limit));
+    ATH__TRY(ath__bytes_print(
+        dyn->ctx, out,
+        " remove_momentum=%d remove_rotation=%d exact_temperature=%d hold_centre=%d\n",
+        (int)c->remove_momentum, (int)c->remove_rotation, (int)c->exact_temperature,
+        (int)c->hold_centre));
     return checkpoint_criteria(dyn, p, out);
 }
 
@@ -75,6 +80,12 @@ static ath_status checkpoint_describe(const ath_dynamics *dyn, ath__bytes *out)
                               (int)dyn->fused, (int)dyn->exit_status));
     for (int32_t p = 0; p < dyn->n_parts; p++) {
         ATH__TRY(checkpoint_part(dyn, p, out));
+    }
+    for (int32_t i = 0; i < dyn->n_own; i++) {
+        const ath__own *own = &dyn->own[i];
+        ATH__TRY(ath__bytes_print(ctx, out, "own option: %s part=%d cell=%d\n",
+                                  ath_field_describe(ctx, dyn->own_fields[own->source])->name,
+                                  (int)own->part, (int)own->cell));
     }
     for (int32_t i = 0; i < dyn->hooks.n; i++) {
         const ath__entry *e = &dyn->hooks.entries[i];

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "dynamics/centre.h"
 #include "dynamics/phases.h"
 
 static const double DYNAMICS_SKIN = 0.5; /* angstrom */
@@ -15,6 +16,8 @@ ath_dynamics_config ath_dynamics_defaults(void)
         .size = sizeof(ath_dynamics_config),
         .n_steps = ATH_UNSET,
         .exit_status = 1,
+        .remove_momentum = true,
+        .exact_temperature = true,
         .skin = -1.0,
         .prior_rank = ATH_RANK_UNSET,
         .next_rank = ATH_RANK_UNSET,
@@ -186,6 +189,7 @@ void ath_dynamics_destroy(ath_dynamics **dynamics)
         ath__strfree(ctx, &dyn->parts[p].name);
     }
     ath__free(ctx, &dyn->parts, (size_t)dyn->n_parts, sizeof *dyn->parts);
+    ath__free(ctx, &dyn->own, (size_t)dyn->n_own, sizeof *dyn->own);
     ath__free(ctx, dynamics, 1, sizeof **dynamics);
 }
 
@@ -213,6 +217,7 @@ ath_status ath_dynamics_create(ath_context *ctx, const ath_dynamics_config *conf
     ath_status status = dynamics_engine(dyn, config);
     status = status < 0 ? status : dynamics_part(dyn, &dyn->parts[0], config);
     status = status < 0 ? status : ath__convergence_sources(dyn);
+    status = status < 0 ? status : ath__own_set(dyn);
     for (int32_t i = 0; i < config->n_hooks && status >= 0; i++) {
         status = ath__hooks_add(dyn, 0, &config->hooks[i]);
     }
@@ -327,6 +332,7 @@ ath_status ath_fuse(ath_context *ctx, ath_dynamics *const *parts, int32_t n, ath
     }
     status = status < 0 ? status : dynamics_fuse_check(dyn);
     status = status < 0 ? status : ath__convergence_sources(dyn);
+    status = status < 0 ? status : ath__own_set(dyn);
     if (status < 0) {
         ath_dynamics_destroy(out);
     }
@@ -341,7 +347,12 @@ ath_status ath_dynamics_register_hook(ath_dynamics *dynamics, const ath_hook *ho
         return ath__fail(dynamics->ctx, ATH_E_STATE,
                          "register_hook: not while the dynamics is open");
     }
-    return ath__hooks_add(dynamics, dynamics->fused ? -1 : 0, hook);
+    const bool pushed = ath__hooks_push(dynamics, 0);
+    ATH__TRY(ath__hooks_add(dynamics, dynamics->fused ? -1 : 0, hook));
+    if (!pushed && ath__hooks_push(dynamics, 0)) {
+        ath__plan_drop(dynamics); /* stages now count other degrees of freedom */
+    }
+    return ATH_OK;
 }
 
 ath_status ath_dynamics_register_bookkeeping_key(ath_dynamics *dynamics, ath_field_id field,
@@ -375,6 +386,7 @@ void ath__dynamics_cells(const ath_dynamics *dyn, int32_t *n_system, int32_t *n_
         int32_t s = 0, a = 0;
         if (dyn->parts[p].integrator) {
             ath__integrator_cells(dyn->parts[p].integrator, &s, &a);
+            s += dyn->parts[p].config.hold_centre ? ATH__CENTRE_CELLS : 0;
         }
         *n_system = s > *n_system ? s : *n_system;
         *n_atom = a > *n_atom ? a : *n_atom;

@@ -100,6 +100,7 @@ typedef struct ath__plan {
     size_t n_ints;
     ath__stage_params *d_stages;
     double *d_entry_rows;
+    ath__own *d_own;                      /* [n_own of the dynamics] */
     int32_t n_entry;                      /* cells of an entry row */
     int32_t n_system_state, n_atom_state; /* strides of the batch's integrator state */
     void *d_params;                       /* of the model */
@@ -114,6 +115,7 @@ typedef struct ath__plan {
     int32_t n_together;                    /* tiles that are computed together */
     int64_t atoms_alone;                   /* atoms in the others */
     const void *sources[ATH__MAX_SOURCES]; /* device addresses of the fields of criteria */
+    const double *own_rows[ATH__MAX_OWN];  /* and of those of options */
     ath__books books;
 } ath__plan;
 
@@ -154,6 +156,10 @@ struct ath_dynamics {
     unsigned want;                          /* ATH__WANT_... of every step */
     ath_field_id sources[ATH__MAX_SOURCES]; /* fields that criteria look at */
     int32_t n_sources;
+    ath__own *own; /* [n_own] options that systems may have of their own, of all parts */
+    int32_t n_own;
+    ath_field_id own_fields[ATH__MAX_OWN];
+    int32_t n_own_fields;
     ath__hooks hooks;
     ath__key *keys; /* [n_keys] */
     int32_t n_keys;
@@ -210,6 +216,8 @@ void ath__hooks_close(ath_dynamics *dyn);
 /* Steps from now until a hook is due, at most `max`. Looks at the books if hooks count own steps.
  */
 ath_status ath__hooks_span(ath_dynamics *dyn, const ath_batch *batch, int64_t max, int64_t *span);
+/* Whether some hook of this part, or of the whole dynamics, is an external field. */
+bool ath__hooks_push(const ath_dynamics *dyn, int32_t part);
 /* Whether a hook with this access (all bits; 0: any hook) may be called between the two stages in
  * this step. */
 bool ath__hooks_due(const ath_dynamics *dyn, ath_stage from, ath_stage to, unsigned access);
@@ -258,6 +266,12 @@ ath_status ath__convergence_custom(ath_dynamics *dyn, ath_batch *batch);
 /* Steps from now until such a criterion is due, at most `max`. */
 int64_t ath__convergence_span(const ath_dynamics *dyn, const ath_batch *batch, int64_t max);
 bool ath__convergence_by_host(const ath__part *part);
+
+/* own.c: finds the fields that stand for options of the parts; ATH_E_ARGUMENT for one of another
+ * shape. And their addresses; NULL for those that the batch does not have. */
+ath_status ath__own_set(ath_dynamics *dyn);
+void ath__own_look(const ath_dynamics *dyn, const ath_batch *batch,
+                   const double *rows[ATH__MAX_OWN]);
 
 /* diagnose.c: looks closer at systems that have failed, and gives the reason that fits best. */
 ath_status ath__diagnose(ath_dynamics *dyn, ath_batch *batch);

@@ -138,6 +138,17 @@ void ath__hooks_free(ath_dynamics *dyn)
     *hooks = (ath__hooks){0};
 }
 
+bool ath__hooks_push(const ath_dynamics *dyn, int32_t part)
+{
+    for (int32_t i = 0; i < dyn->hooks.n; i++) {
+        const ath__entry *e = &dyn->hooks.entries[i];
+        if ((e->part < 0 || e->part == part) && (e->hook.access & ATH_HOOK_EXTERNAL_FIELD)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- when ---- */
 
 /* Steps that a system has made, as a hook counts them. */

@@ -4,7 +4,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "dynamics/centre.h"
 #include "dynamics/phases.h"
+#include "integrators/nve.h"
 
 static int64_t phases_now(void)
 {
@@ -34,6 +36,8 @@ ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath_
         .n_slots = list < 0 ? tile->d_n_slots : tile->d_counts + list,
         .stages = plan->d_stages,
         .entry_rows = plan->d_entry_rows,
+        .own = plan->d_own,
+        .n_own = job->dyn->n_own,
         .lists = tile->d_lists,
         .counts = tile->d_counts,
         .steps = job->steps,
@@ -47,7 +51,32 @@ ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath_
         .computed_all = (job->want & ATH__WANT_ENERGY) != 0,
     };
     memcpy(args.sources, plan->sources, sizeof args.sources);
+    memcpy(args.own_rows, plan->own_rows, sizeof args.own_rows);
     return ath__launch(&member->stream, kernel, &args);
+}
+
+/* Holds the centres of mass of the systems of a part that asks for it. */
+static ath_status phases_centre(const ath__job *job, ath__member *member, const ath__tile *tile,
+                                int32_t p, enum ath__centre_mode mode)
+{
+    const ath__part *part = &job->dyn->parts[p];
+    int32_t n_system = 0, n_atom = 0;
+    if (!part->config.hold_centre) {
+        return ATH_OK;
+    }
+    ath__integrator_cells(part->integrator, &n_system, &n_atom);
+    const ath__centre_args args = {
+        .view = job->view,
+        .slots = phases_slots(tile, p),
+        .n_slots = tile->d_counts + p,
+        .mode = (int32_t)mode,
+        .skips = mode == ATH__CENTRE_SECOND ? (int32_t)ATH__POST_SKIPS : (int32_t)ATH__PRE_SKIPS,
+        .cells = n_system, /* behind those of the integrator */
+        .n_system_state = job->dyn->plan.n_system_state,
+        .strains = part->integrator->ops->moves_cell,
+        .bath = !part->integrator->ops->is_optimizer,
+    };
+    return ath__launch(&member->stream, ATH_K_CENTRE, &args);
 }
 
 /* First or second half step of every part, over its own systems. */
@@ -70,8 +99,11 @@ static ath_status phases_update(const ath__job *job, ath__member *member, const 
                      .n_system_state = dyn->plan.n_system_state,
                      .n_atom_state = dyn->plan.n_atom_state},
         };
+        ATH__TRY(post ? ATH_OK : phases_centre(job, member, tile, p, ATH__CENTRE_NOTE));
         ATH__TRY(post ? integrator->ops->post_update(integrator->state, &u)
                       : integrator->ops->pre_update(integrator->state, &u));
+        ATH__TRY(
+            phases_centre(job, member, tile, p, post ? ATH__CENTRE_SECOND : ATH__CENTRE_FIRST));
     }
     return ATH_OK;
 }

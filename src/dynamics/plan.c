@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "dynamics/dynamics_private.h"
+#include "dynamics/motion.h"
 
 enum { PLAN_LINE = 16 /* ints in a cache line */, PLAN_TILES_PER_MEMBER = 4 };
 
@@ -27,6 +28,23 @@ static int64_t plan_atom_bytes(const ath_dynamics *dyn)
 {
     return 3 * 3 * 8 + 2 * 8 + (int64_t)dyn->plan.n_atom_state * 8 +
            (dyn->plan.neighbors ? 640 : 0);
+}
+
+/* What a stage knows of the centre of mass, and does to velocities that it draws. */
+static int32_t plan_motion(const ath_dynamics *dyn, int32_t p)
+{
+    const ath_dynamics_config *c = &dyn->parts[p].config;
+    const ath_integrator *integrator = dyn->parts[p].integrator;
+    const ath__integrator_ops *ops = integrator ? integrator->ops : NULL;
+    const bool pushed = ops && (ops->moves_centre || ops->is_optimizer);
+    const bool conserves =
+        !pushed && !dyn->model->traits.external_field && !ath__hooks_push(dyn, p);
+    return (conserves ? ATH__MOTION_CONSERVES : 0) |
+           (ops && c->hold_centre ? ATH__MOTION_HOLDS : 0) |
+           (ops && ops->scales_velocities ? ATH__MOTION_RESTS : 0) |
+           (c->remove_momentum ? ATH__MOTION_NO_MOMENTUM : 0) |
+           (c->remove_rotation ? ATH__MOTION_NO_ROTATION : 0) |
+           (c->exact_temperature ? ATH__MOTION_EXACT : 0);
 }
 
 static ath_status plan_make_stages(ath_dynamics *dyn)
@@ -51,6 +69,7 @@ static ath_status plan_make_stages(ath_dynamics *dyn)
             .velocities = (int32_t)c->velocities,
             .stop_at_limit = c->stop_at_limit,
             .assess_on_entry = c->assess_on_entry,
+            .motion = plan_motion(dyn, p),
         };
         ath__convergence_rules(dyn, part, &params[p]);
         if (part->integrator) {
@@ -71,6 +90,16 @@ static ath_status plan_make_stages(ath_dynamics *dyn)
     ath__free(ctx, &params, n, sizeof *params);
     ath__free(ctx, &rows, n * (cells + 1), sizeof *rows);
     return status;
+}
+
+/* The table of options that systems have of their own. */
+static ath_status plan_make_own(ath_dynamics *dyn)
+{
+    const size_t n = (size_t)dyn->n_own;
+    ath__plan *plan = &dyn->plan;
+    ATH__TRY(ath__device_alloc(plan->device, n + 1, sizeof *plan->d_own, &plan->d_own));
+    return n ? ath__device_upload(plan->device, plan->d_own, dyn->own, n * sizeof *dyn->own)
+             : ATH_OK;
 }
 
 static ath_status plan_make_model(ath_dynamics *dyn)
@@ -148,6 +177,7 @@ void ath__plan_drop(ath_dynamics *dyn)
     const size_t n = (size_t)dyn->n_parts, cells = (size_t)plan->n_entry;
     ath__device_free(plan->device, plan->d_stages, n, sizeof *plan->d_stages);
     ath__device_free(plan->device, plan->d_entry_rows, n * (cells + 1), sizeof(double));
+    ath__device_free(plan->device, plan->d_own, (size_t)dyn->n_own + 1, sizeof *plan->d_own);
     ath__device_free(plan->device, plan->d_params, plan->param_bytes, 1);
     *plan = (ath__plan){0};
 }
@@ -338,6 +368,7 @@ ath_status ath__plan_fit(ath_dynamics *dyn, ath_batch *batch)
         plan->device = ath_batch_device(batch);
         ath__dynamics_cells(dyn, &plan->n_entry, &plan->n_atom_state);
         ath_status status = plan_make_stages(dyn);
+        status = status < 0 ? status : plan_make_own(dyn);
         status = status < 0 ? status : plan_make_model(dyn);
         if (status < 0) {
             ath__plan_drop(dyn);
@@ -369,6 +400,7 @@ ath_status ath__plan_fit(ath_dynamics *dyn, ath_batch *batch)
     }
     ATH__TRY(ath__books_fit(dyn, batch));
     ATH__TRY(ath__convergence_look(dyn, batch, plan->sources));
+    ath__own_look(dyn, batch, plan->own_rows);
     ATH__TRY(plan_fit_members(dyn));
     ATH__TRY(plan_fit_tiles(dyn, batch));
     plan->generation++;

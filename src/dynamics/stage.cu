@@ -60,13 +60,7 @@ __global__ void stage_enter_kernel(const ath__stage_args a)
         const double f2 = stage_max_force2(v, slot, lane);
         __syncwarp();
         if (lane == 0) {
-            v.flags[slot] &= ~ATH__SLOT_ENTER;
-            v.stage_steps[slot] = 0;
-            v.converged[slot] = 0;
-            ath__stage_changed(&a);
-            ath__stage_fill_state(&a, slot, part);
-            ath__stage_velocities(&v, slot, &a.stages[part]);
-            if (!(v.flags[slot] & ATH__SLOT_FRESH)) {
+            if (ath__stage_begin(&a, slot, part) && !(v.flags[slot] & ATH__SLOT_FRESH)) {
                 ath__stage_assess(&a, slot, f2, ATH__ASSESS_ENTRY);
             }
         }

@@ -15,6 +15,15 @@
 #include "data/view.h"
 
 enum { ATH__MAX_SOURCES = 8 }; /* fields that criteria of a dynamics can look at */
+enum { ATH__MAX_OWN = 8 };     /* fields that systems can have options of their own in */
+
+/* An option that a system may have of its own: its cells of the state in one part. */
+typedef struct ath__own {
+    double scale, min, max; /* cell = value * scale; a value outside is bad input */
+    int32_t part;
+    int32_t cell, n; /* the first, and how many; cell < 0: temperature of drawn velocities */
+    int32_t source;  /* number of the field */
+} ath__own;
 
 /* One criterion (ath_criterion), for the device. */
 typedef struct ath__rule {
@@ -41,7 +50,7 @@ typedef struct ath__stage_params {
     int32_t velocities; /* ath_velocities */
     int32_t stop_at_limit;
     int32_t assess_on_entry;
-    int32_t padding;
+    int32_t motion; /* enum ath__motion_rules */
 } ath__stage_params;
 
 /* Lists of a tile: [n_parts] of the parts, then these. */
@@ -82,7 +91,9 @@ typedef struct ath__stage_args {
     const double *entry_rows;              /* [n_parts][n_entry] */
     int32_t *lists;                        /* [n_parts + ATH__N_LISTS][stride] */
     int32_t *counts;                       /* [n_parts + ATH__N_LISTS + ATH__N_COUNTS] */
+    const ath__own *own;                   /* [n_own] */
     const void *sources[ATH__MAX_SOURCES]; /* first rows of the fields of criteria */
+    const double *own_rows[ATH__MAX_OWN];  /* first rows of the fields of options; NULL: none */
     int64_t steps;                         /* of the span; first scalar */
     int32_t mode;
     int32_t n_parts;
@@ -90,7 +101,8 @@ typedef struct ath__stage_args {
     int32_t stride;
     int32_t n_system_state, n_atom_state; /* strides of the state rows, in cells */
     int32_t n_entry;                      /* cells filled on entry; the rest are zeroed */
-    int32_t computed_all;                 /* 1: energy and stress were computed with the forces */
+    int32_t n_own;
+    int32_t computed_all; /* 1: energy and stress were computed with the forces */
 } ath__stage_args;
 
 ATH__CHECK_ARGS(ENTER, ath__stage_args, steps);

@@ -68,13 +68,8 @@ void ATH__HOST_KERNEL(enter)(const void *args, const ath__share *share)
         if (part < 0 || !(v->flags[slot] & ATH__SLOT_ENTER)) {
             continue;
         }
-        v->flags[slot] &= ~ATH__SLOT_ENTER;
-        v->stage_steps[slot] = 0;
-        v->converged[slot] = 0;
-        ath__stage_changed(a);
-        ath__stage_fill_state(a, slot, part);
-        ath__stage_velocities(v, slot, &a->stages[part]);
-        if (!(v->flags[slot] & ATH__SLOT_FRESH)) { /* comes from another stage, with its forces */
+        if (ath__stage_begin(a, slot, part) &&
+            !(v->flags[slot] & ATH__SLOT_FRESH)) { /* comes from another stage, with its forces */
             ath__stage_assess(a, slot, stage_force2_of(v, slot), ATH__ASSESS_ENTRY);
         }
     }

@@ -233,10 +233,12 @@ ATH__FN void ath__stage_assess(const ath__stage_args *a, int32_t slot, double f2
     }
 }
 
-/* The entry action of a stage on the velocities. */
-ATH__FN void ath__stage_velocities(const ath__view *v, int32_t slot, const ath__stage_params *p)
+/* The entry action of a stage on the velocities, and the degrees of freedom that they then have. */
+ATH__FN void ath__stage_velocities(const ath__view *v, int32_t slot, const ath__stage_params *p,
+                                   double temperature)
 {
     const int64_t first = v->first[slot], n = 3 * (int64_t)v->n_atoms[slot];
+    const int32_t *pbc = v->pbc + 3 * (int64_t)slot;
     double *velocities = v->velocities + 3 * first;
     bool thermal = p->velocities == ATH_VELOCITIES_THERMAL;
     if (p->velocities == ATH_VELOCITIES_MISSING) {
@@ -250,18 +252,22 @@ ATH__FN void ath__stage_velocities(const ath__view *v, int32_t slot, const ath__
             velocities[k] = 0.0;
         }
     }
+    ath__motion m;
+    m.velocities = velocities;
+    m.positions = v->positions + 3 * first;
+    m.masses = v->masses + first;
+    m.fixed = v->flags[slot] & ATH__SLOT_HAS_FIXED ? v->fixed + 3 * first : 0;
+    m.n = v->n_atoms[slot];
+    m.periodic = pbc[0] || pbc[1] || pbc[2];
+    m.rules = p->motion;
     if (thermal) {
         ath__thermal t;
-        t.velocities = velocities;
-        t.masses = v->masses + first;
-        t.fixed = v->flags[slot] & ATH__SLOT_HAS_FIXED ? v->fixed + 3 * first : NULL;
-        t.n = v->n_atoms[slot];
         t.uid = v->uid + 2 * (int64_t)slot;
         t.seed = p->seed;
-        t.temperature = p->temperature;
-        t.remove_momentum = 1;
-        t.exact = 1;
-        v->dof[slot] = ath__thermal_velocities(&t);
+        t.temperature = temperature;
+        v->dof[slot] = ath__thermal_velocities(&m, &t);
+    } else {
+        v->dof[slot] = ath__motion_settle(&m, 0, 0);
     }
 }
 
@@ -310,6 +316,49 @@ ATH__FN void ath__stage_fill_state(const ath__stage_args *a, int32_t slot, int32
     for (int64_t k = 0; k < (int64_t)v->n_atoms[slot] * a->n_atom_state; k++) {
         v->atom_state[v->first[slot] * a->n_atom_state + k] = 0.0;
     }
+}
+
+/* Puts a system's own values in the place of those of the stage; false if one is out of range. */
+ATH__FN bool ath__stage_take_own(const ath__stage_args *a, int32_t slot, int32_t part,
+                                 double *temperature)
+{
+    double *cells = a->view.system_state + (int64_t)slot * a->n_system_state;
+    for (int32_t k = 0; k < a->n_own; k++) {
+        const ath__own *own = &a->own[k];
+        const double *rows = a->own_rows[own->source];
+        if (own->part != part || !rows || rows[slot] != rows[slot]) {
+            continue; /* NaN: the stage's */
+        }
+        if (!(rows[slot] >= own->min && rows[slot] <= own->max)) {
+            return false;
+        }
+        if (own->cell < 0) {
+            *temperature = rows[slot];
+        }
+        for (int32_t i = 0; own->cell >= 0 && i < own->n; i++) {
+            cells[own->cell + i] = rows[slot] * own->scale;
+        }
+    }
+    return true;
+}
+
+/* A system begins a stage: state, velocities, degrees of freedom. false: it cannot, and is out. */
+ATH__FN bool ath__stage_begin(const ath__stage_args *a, int32_t slot, int32_t part)
+{
+    const ath__view *v = &a->view;
+    const ath__stage_params *p = &a->stages[part];
+    double temperature = p->temperature;
+    v->flags[slot] &= ~ATH__SLOT_ENTER;
+    v->stage_steps[slot] = 0;
+    v->converged[slot] = 0;
+    ath__stage_changed(a);
+    ath__stage_fill_state(a, slot, part);
+    if (!ath__stage_take_own(a, slot, part, &temperature)) {
+        ath__stage_leave(a, slot, p, ATH_REASON_BAD_INPUT, true);
+        return false;
+    }
+    ath__stage_velocities(v, slot, p, temperature);
+    return true;
 }
 
 /* What schedule does to a system before it looks where it belongs; returns its part, or -1. */

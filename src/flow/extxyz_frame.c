@@ -2,7 +2,8 @@
  *
  * Known keys, in any case: Lattice, pbc, Properties, energy, free_energy, stress, virial (stress =
  * -virial / volume), and name, id, uid, config_type, label, comment, which are always text. All
- * others become extras in their order. A comment line that is not made of key=value and holds
+ * others become extras in their order; numbers under the name of a registered field of systems
+ * are its value besides. A comment line that is not made of key=value and holds
  * neither Lattice nor Properties is that of plain XYZ: columns species and pos, the text as extra
  * `comment`.
  *
@@ -203,6 +204,33 @@ static ath_status frame_set_reals(const frame_build *b, const char *name, const 
     return ath_system_set_extra(b->system, &extra);
 }
 
+/* Numbers of a key that is the name of a field of systems go into the field as well. */
+static ath_status frame_set_field(const frame_build *b, const ath__xyz_item *item,
+                                  const ath_extra *extra)
+{
+    const ath_context *ctx = b->line->ctx;
+    for (ath_field_id id = ATH_N_CORE_FIELDS; id < ath_field_count(ctx); id++) {
+        const ath_field_info *info = ath_field_describe(ctx, id);
+        void *rows = NULL;
+        if (info->level != ATH_LEVEL_SYSTEM || info->dtype != ATH_F64 ||
+            strcmp(info->name, extra->name) != 0) {
+            continue;
+        }
+        const int32_t n = extra->width;
+        const bool whole = extra->type == ATH_EXTRA_INT;
+        if (n != info->width || (!whole && extra->type != ATH_EXTRA_REAL)) {
+            return ath__xyz_expected(b->line, item->value.at, "%d number%s for the field '%s'",
+                                     (int)info->width, info->width > 1 ? "s" : "", info->name);
+        }
+        ATH__TRY(ath_system_field(b->system, id, &rows));
+        for (int32_t k = 0; k < n; k++) {
+            ((double *)rows)[k] = whole ? (double)((const int64_t *)extra->values)[k]
+                                        : ((const double *)extra->values)[k];
+        }
+    }
+    return ATH_OK;
+}
+
 /* name: NULL for the key as it is written. */
 static ath_status frame_set_extra(const frame_build *b, const ath__xyz_item *item, const char *name,
                                   bool verbatim)
@@ -214,6 +242,7 @@ static ath_status frame_set_extra(const frame_build *b, const ath__xyz_item *ite
         extra.name = name;
     } else {
         ATH__TRY(ath__xyz_key(ctx, item, b->scratch, &extra.name));
+        ATH__TRY(frame_set_field(b, item, &extra));
     }
     return ath_system_set_extra(b->system, &extra);
 }

@@ -17,7 +17,15 @@ typedef struct fire_state {
     }
 
 static const ath_option fire_options[] = {
-    FIRE_REAL(dt, "fs", "1.018", 1e-6, 1e3, "time step to begin with"),
+    {.name = "dt",
+     .type = ATH_OPTION_REAL,
+     .flags = ATH_OPTION_PER_SYSTEM,
+     .unit = "fs",
+     .fallback = "1.018",
+     .min = 1e-6,
+     .max = 1e3,
+     .help = "time step to begin with",
+     .offset = offsetof(fire_state, dt)},
     FIRE_REAL(dt_max, "fs", "0", 0.0, 1e4, "largest time step; 0: 10 dt"),
     FIRE_REAL(dt_min, "fs", "0", 0.0, 1e3, "smallest time step; 0: 0.02 dt"),
     FIRE_REAL(max_step, "angstrom", "0.2", 1e-6, 10.0, "longest displacement of an atom in a step"),

@@ -17,7 +17,15 @@ typedef struct fire2_state {
     }
 
 static const ath_option fire2_options[] = {
-    FIRE2_REAL(dt, "fs", "0.509", 1e-6, 1e3, "time step to begin with"),
+    {.name = "dt",
+     .type = ATH_OPTION_REAL,
+     .flags = ATH_OPTION_PER_SYSTEM,
+     .unit = "fs",
+     .fallback = "0.509",
+     .min = 1e-6,
+     .max = 1e3,
+     .help = "time step to begin with",
+     .offset = offsetof(fire2_state, dt)},
     FIRE2_REAL(t_min, "fs", "0.0509", 1e-9, 1e3, "smallest time step"),
     FIRE2_REAL(t_max, "fs", "0.8144", 1e-6, 1e4, "largest time step"),
     FIRE2_REAL(max_step, "angstrom", "0.1", 1e-6, 10.0,

@@ -196,8 +196,7 @@ static double integrator_option(const ath_option *option, const void *state)
     }
 }
 
-/* Cells of one item of the state. */
-static int32_t integrator_items(const ath_integrator *integrator, const ath__state_info *s)
+int32_t ath__integrator_items(const ath_integrator *integrator, const ath__state_info *s)
 {
     if (s->times <= 0) {
         return s->n;
@@ -211,7 +210,7 @@ void ath__integrator_cells(const ath_integrator *integrator, int32_t *n_system, 
     *n_system = 0;
     *n_atom = 0;
     for (const ath__state_info *s = integrator->ops->states; s && s->name; s++) {
-        *(s->level == ATH_LEVEL_SYSTEM ? n_system : n_atom) += integrator_items(integrator, s);
+        *(s->level == ATH_LEVEL_SYSTEM ? n_system : n_atom) += ath__integrator_items(integrator, s);
     }
 }
 
@@ -223,7 +222,7 @@ void ath__integrator_entry_row(const ath_integrator *integrator, double *out)
         if (s->option > 0) {
             value = integrator_option(&ops->options[s->option - 1], integrator->state) * s->scale;
         }
-        const int32_t n = s->level == ATH_LEVEL_SYSTEM ? integrator_items(integrator, s) : 0;
+        const int32_t n = s->level == ATH_LEVEL_SYSTEM ? ath__integrator_items(integrator, s) : 0;
         for (int32_t i = 0; i < n; i++) {
             *out++ = value;
         }

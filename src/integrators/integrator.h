@@ -117,6 +117,8 @@ ath_status ath__integrator_create_from(ath_context *ctx, const ath__integrator_o
  * it to NULL; on failure it stays the caller's. The table may lie in the state. */
 ath_status ath__integrator_create_state(ath_context *ctx, const ath__integrator_ops *ops,
                                         void **state, const char *text, ath_integrator **out);
+/* Cells of one item of the state. */
+int32_t ath__integrator_items(const ath_integrator *integrator, const ath__state_info *item);
 /* Cells per system and per atom. */
 void ath__integrator_cells(const ath_integrator *integrator, int32_t *n_system, int32_t *n_atom);
 /* The row of system cells that a system gets on entry (n_system doubles). */

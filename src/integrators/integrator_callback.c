@@ -181,6 +181,8 @@ static void callback_describe(callback_state *state, const ath_integrator_callba
         .needs = state->needs,
         .provides = state->provides,
         .moves_cell = c->moves_cell,
+        .moves_centre = c->moves_centre,
+        .scales_velocities = c->scales_velocities,
         .host_only = true,
         .pre_update = callback_pre_update,
         .post_update = c->post_update ? callback_post_update : NULL,

@@ -17,6 +17,7 @@ typedef struct nve_state {
 static const ath_option nve_options[] = {
     {.name = "timestep",
      .type = ATH_OPTION_REAL,
+     .flags = ATH_OPTION_PER_SYSTEM,
      .unit = "fs",
      .fallback = "1",
      .min = 1e-6,

@@ -105,6 +105,7 @@ static void callback_traits(const void *object, ath__model_traits *out)
     out->batch_invariant = state->config.batch_invariant;
     out->no_stress = state->config.no_stress;
     out->not_conservative = state->config.not_conservative;
+    out->external_field = state->config.external_field;
 }
 
 static ath_status callback_accepts(ath_context *ctx, const void *object, const ath_system *system)

@@ -68,6 +68,7 @@ const ath__model_ops ath__model_harmonic = {
     .help = "independent wells 1/2 k |x - c|^2, for tests: omega = sqrt(k / m)",
     .capturable = true,
     .batch_invariant = true,
+    .external_field = true,
     .needs = harmonic_needs,
     .params = harmonic_params,
     .compute = harmonic_compute,

@@ -206,8 +206,9 @@ static ath_status model_make(ath_context *ctx, const ath__model_ops *ops, const 
         ath__free(ctx, &model, 1, sizeof *model);
         return status;
     }
-    model->traits =
-        (ath__model_traits){.capturable = ops->capturable, .batch_invariant = ops->batch_invariant};
+    model->traits = (ath__model_traits){.capturable = ops->capturable,
+                                        .batch_invariant = ops->batch_invariant,
+                                        .external_field = ops->external_field};
     if (ops->init) {
         status = ops->init(ctx, model->state);
     }

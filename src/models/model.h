@@ -27,6 +27,7 @@ typedef struct ath__model_traits {
     bool results;          /* compute needs results of its own beside those of the batch */
     bool no_stress;        /* does not compute stress */
     bool not_conservative; /* forces are not the gradient of the energy */
+    bool external_field;   /* forces on a system do not add up to nothing, or turn it */
 } ath__model_traits;
 
 /* Rows for results that are not yet those of the batch, on its device: [rows of atoms][3], [slots],
@@ -75,6 +76,7 @@ typedef struct ath__model_ops {
     const char *help;
     bool capturable;
     bool batch_invariant;
+    bool external_field;
     ath_status (*init)(ath_context *ctx, void *state);
     void (*fini)(ath_context *ctx, void *state); /* also after a failed init */
     void (*needs)(const void *state, int32_t max_atoms, ath__model_needs *out);

@@ -151,6 +151,7 @@ static void sum_traits(const void *object, ath__model_traits *out)
         out->whole_batch = out->whole_batch || term->whole_batch;
         out->no_stress = out->no_stress || term->no_stress;
         out->not_conservative = out->not_conservative || term->not_conservative;
+        out->external_field = out->external_field || term->external_field;
     }
 }
 

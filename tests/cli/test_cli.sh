@@ -399,6 +399,18 @@ group_md()
     expect 0 md c.xyz --steps 10 --seed 2 --out seed2
     checks=$((checks + 1))
     cmp -s seed1/final.extxyz seed2/final.extxyz && bad 'the seed changes nothing'
+    # a structure with a temperature of its own, if that is asked for; one that is out of range is out
+    sed '2s/$/ temperature=0/' c.xyz >own.xyz
+    expect 0 md own.xyz --steps 0 --per-system --out own
+    same 'at rest as it asks' "$(sed -n 3p own/final.extxyz | cut -d' ' -f5-7 | tr -d -)" '0 0 0'
+    same 'written once' "$(sed -n 2p own/final.extxyz | grep -o 'temperature=' | wc -l)" 1
+    expect 0 md own.xyz --steps 0 --out not_own
+    checks=$((checks + 1))
+    [ "$(sed -n 3p not_own/final.extxyz | cut -d' ' -f5-7 | tr -d -)" != '0 0 0' ] ||
+        bad 'a key that was not asked for'
+    sed '2s/$/ temperature=-1/' c.xyz >own.xyz
+    expect 3 md own.xyz --steps 1 --per-system --out own_bad
+    same 'out of range' "$(column reason own_bad/results.csv | cut -d' ' -f1)" bad_input
     # a continued run draws no velocities; `new` does; `keep` leaves atoms without any at rest
     expect 0 md seed1/final.extxyz --steps 0 --out kept
     same 'velocities are kept' "$(grep -v = kept/final.extxyz | cut -d' ' -f5-7 | cksum)" \

@@ -525,9 +525,15 @@ static void test_round_trip(void **state)
     static const char *const kept[] = {
         "  - name: \"No\"\n    integrator: \"fire:dt=0.5,max_step=0.1\"\n    steps: 1000\n"
         "    until:\n      fmax: 0.01\n      energy_change: 1e-06\n    velocities: zero\n"
-        "    seed: 7\n    assess_on_entry: true\n    at_limit: continue\n    hooks:\n"
+        "    seed: 7\n    remove_momentum: true\n    remove_rotation: false\n"
+        "    exact_temperature: true\n    hold_centre: false\n    assess_on_entry: true\n    "
+        "at_limit: continue\n    "
+        "hooks:\n"
         "      - type: clamp\n        max_force: 50\n",
-        "    velocities: keep\n    assess_on_entry: false\n    hooks: []\nlimits:\n  systems: 64\n",
+        "    velocities: keep\n    remove_momentum: true\n    remove_rotation: false\n"
+        "    exact_temperature: true\n    hold_centre: false\n    assess_on_entry: false\n    "
+        "hooks: []\nlimits:\n  "
+        "systems: 64\n",
         "out: \"\xc3\xa4 \xf0\x9f\x98\x80 \\U00002028\\U0000feff\\U00000085 '#: \\\\\"\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         assert_int_equal(rig_parse(rig, texts[i], &job), CLI_OK);

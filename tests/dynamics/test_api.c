@@ -494,6 +494,9 @@ static void check_checkpoint(const char *device)
     uint64_t a[N], b[N];
     snprintf(path, sizeof path, "api_%s.ckpt", device);
     OK(f.ctx, ath_dynamics_run(dyn, batch, 5));
+    ath_velocities_config draw = ath_velocities_defaults();
+    draw.temperature = 80.0; /* in the middle of a run */
+    OK(f.ctx, ath_velocities_draw(f.ctx, batch, &draw));
     OK(f.ctx, ath_dynamics_save(dyn, batch, path));
     OK(f.ctx, ath_dynamics_run(dyn, batch, 5));
     OK(f.ctx, ath_dynamics_load(other, f.device, path, &loaded));

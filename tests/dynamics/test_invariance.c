@@ -197,7 +197,8 @@ static int64_t bench_fewest(const ath_dynamics *dyn, const ath_batch *batch, int
     ath__neighbors_view(dyn->plan.neighbors, &list);
     for (int32_t i = 0; i < n; i++) {
         const int64_t builds = list.builds[ath__batch_slot(batch, i)];
-        fewest = builds > 0 && builds < fewest ? builds : fewest;
+        const bool moves = ath_batch_n_atoms_of(batch, i) > 1; /* a lone atom may be at rest */
+        fewest = moves && builds > 0 && builds < fewest ? builds : fewest;
     }
     return fewest;
 }

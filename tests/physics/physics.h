@@ -11,7 +11,7 @@
 #include <athanor/dynamics.h>
 #include <athanor/units.h>
 
-#include "physics/statistics.h"
+#include "physics/series.h"
 
 /* ---- rows ---- */
 

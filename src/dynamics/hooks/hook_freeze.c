@@ -1,7 +1,7 @@
 /* Freeze: atoms of a category get fixed components, when their system comes to the dynamics.
  *
  * Everything after that is the business of the field `fixed`: integrators keep the components where
- * they are, and nobody counts them.
+ * they are, and the entry to a stage counts what is left.
  */
 #include "dynamics/hooks/hook_rows.h"
 
@@ -80,23 +80,23 @@ static ath_status freeze_find(const freeze *it, const ath_system *system, freeze
     return out->rows ? ATH_OK : freeze_from_extra(it, system, out);
 }
 
-/* Sets fixed components and their velocities; *n_fixed counts all, *n_new those that were free. */
-static void freeze_atoms(const freeze *it, const freeze_labels *labels, int32_t n, uint8_t *fixed,
-                         double *velocities, int64_t *n_fixed, int64_t *n_new)
+/* Sets fixed components and their velocities; returns how many were free. */
+static int64_t freeze_atoms(const freeze *it, const freeze_labels *labels, int32_t n,
+                            uint8_t *fixed, double *velocities)
 {
-    *n_fixed = *n_new = 0;
+    int64_t n_new = 0;
     for (int32_t i = 0; i < n; i++) {
         const bool chosen = freeze_label(labels, i) == it->category;
         for (int k = 0; k < 3; k++) {
             const int64_t at = 3 * (int64_t)i + k;
             if (chosen && it->components[k]) {
-                *n_new += !fixed[at];
+                n_new += !fixed[at];
                 fixed[at] = 1;
                 velocities[at] = 0.0;
             }
-            *n_fixed += fixed[at] != 0;
         }
     }
+    return n_new;
 }
 
 static ath_status freeze_system(const freeze *it, ath_batch *batch, int32_t index,
@@ -104,7 +104,6 @@ static ath_status freeze_system(const freeze *it, ath_batch *batch, int32_t inde
 {
     freeze_labels labels;
     void *fixed = NULL, *velocities = NULL;
-    int64_t n_fixed = 0, n_new = 0;
     const int32_t n = ath_system_n_atoms(system);
     ATH__TRY(freeze_find(it, system, &labels));
     if (!labels.rows) {
@@ -112,14 +111,11 @@ static ath_status freeze_system(const freeze *it, ath_batch *batch, int32_t inde
     }
     ATH__TRY(ath_system_field(system, ATH_FIELD_FIXED, &fixed));
     ATH__TRY(ath_system_field(system, ATH_FIELD_VELOCITIES, &velocities));
-    freeze_atoms(it, &labels, n, fixed, velocities, &n_fixed, &n_new);
-    if (n_new == 0) { /* as it was before, or nothing to freeze */
-        return ATH_OK;
+    if (freeze_atoms(it, &labels, n, fixed, velocities) == 0) {
+        return ATH_OK; /* as it was before, or nothing to freeze */
     }
-    const double dof = (double)(3 * (int64_t)n - n_fixed);
     ATH__TRY(ath_batch_write(batch, ATH_FIELD_FIXED, index, fixed));
-    ATH__TRY(ath_batch_write(batch, ATH_FIELD_VELOCITIES, index, velocities));
-    return ath_batch_write(batch, ATH_FIELD_DOF, index, &dof);
+    return ath_batch_write(batch, ATH_FIELD_VELOCITIES, index, velocities);
 }
 
 static ath_status freeze_admit(void *user, ath_dynamics *dynamics, ath_batch *batch, int32_t index)

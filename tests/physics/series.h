@@ -6,8 +6,8 @@
  * functions are pure and single-threaded; those that need memory abort without it, for they serve
  * tests alone.
  */
-#ifndef ATHANOR_TESTS_PHYSICS_STATISTICS_H
-#define ATHANOR_TESTS_PHYSICS_STATISTICS_H
+#ifndef ATHANOR_TESTS_PHYSICS_SERIES_H
+#define ATHANOR_TESTS_PHYSICS_SERIES_H
 
 #include <stdint.h>
 

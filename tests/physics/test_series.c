@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "physics/statistics.h"
+#include "physics/series.h"
 
 /* Rows of x_i = phi x_(i-1) + sqrt(1 - phi^2) xi: variance 1, g = (1 + phi) / (1 - phi). */
 static void autoregressive(double *x, int32_t rows, int64_t length, double phi, uint64_t *random)

@@ -1,7 +1,7 @@
-/* statistics.c - see statistics.h. Plain sums in double precision: the series of the tests have at
+/* series.c - see series.h. Plain sums in double precision: the series of the tests have at
  * most some millions of numbers. Deviations are taken from the mean before anything is squared.
  */
-#include "physics/statistics.h"
+#include "physics/series.h"
 
 #include <math.h>
 #include <stdlib.h>
