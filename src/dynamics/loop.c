@@ -23,16 +23,18 @@ static ath_status loop_step(ath__job *job, ath__member *member, const ath__tile 
     return ath__phases(job, member, tile, ATH__PHASE_PRE, ATH__PHASE_ASSESS);
 }
 
-/* How many steps of the span the system has made that has made most. */
-static int64_t loop_progress(const ath__job *job, const ath__tile *tile)
+/* Steps of the span that the system has made that has made most, of those that go on; or `other`.
+ */
+static int64_t loop_progress(const ath__job *job, const ath__tile *tile, int64_t other)
 {
-    int64_t most = 0;
+    const ath_dynamics *dyn = job->dyn;
+    const int32_t exit = dyn->fused ? -1 : dyn->exit_status;
+    int64_t most = other;
     for (int32_t i = 0; i < tile->n_slots; i++) {
         const int32_t slot = tile->d_slots[i];
-        const int64_t made = job->view.target[slot] < 0
-                                 ? 0
-                                 : job->steps - (job->view.target[slot] - job->view.age[slot]);
-        most = made > most ? made : most;
+        const int64_t left = job->view.target[slot] - job->view.age[slot];
+        const bool goes_on = ath__part_of(job->view.status[slot], dyn->n_parts, exit) >= 0;
+        most = goes_on && job->steps - left > most ? job->steps - left : most;
     }
     return most;
 }
@@ -53,7 +55,7 @@ static ath_status loop_tile_span(ath__job *job, ath__member *member, const ath__
     for (int64_t made = 0;; made++) {
         ATH__TRY(ath__phase_admit(job, member, tile, true));
         if (!tile->d_counts[active]) {
-            made = job->schedule == ATH__SCHEDULE_RESUME ? loop_progress(job, tile) : made;
+            made = job->schedule == ATH__SCHEDULE_RESUME ? loop_progress(job, tile, made) : made;
             member->longest = made > member->longest ? made : member->longest;
             return ATH_OK;
         }

@@ -366,10 +366,8 @@ ATH__FN int32_t ath__stage_prepare(const ath__stage_args *a, int32_t slot)
 {
     const ath__view *v = &a->view;
     const int32_t part = ath__part_of(v->status[slot], a->n_parts, a->plain_exit);
-    if (a->mode == ATH__SCHEDULE_BEGIN) { /* -1: takes no part in the span */
-        v->target[slot] = part < 0                              ? -1
-                          : v->age[slot] > INT64_MAX - a->steps ? INT64_MAX
-                                                                : v->age[slot] + a->steps;
+    if (a->mode == ATH__SCHEDULE_BEGIN && part >= 0) {
+        v->target[slot] = v->age[slot] > INT64_MAX - a->steps ? INT64_MAX : v->age[slot] + a->steps;
     }
     if (a->mode == ATH__SCHEDULE_ADOPT) {
         if (v->flags[slot] & ATH__SLOT_RESUME) { /* another dynamics was cut off inside a step */

@@ -17,21 +17,77 @@ typedef struct physics_scheme {
     double warmer; /* control: the scheme is given this times the temperature; 0: as it is */
     bool totals;   /* it acts on the kinetic energy as a whole: no single oscillator */
     bool control;  /* is wrong in what the tests look at, and must fail */
+    double denser; /* control: this times the higher one of two pressures; 0: as it is */
+    bool solid;    /* for boxes that a liquid does not keep in shape */
+    bool chaos;    /* is a thermostat only with it: not for harmonic wells */
+    bool late;     /* in the full size only */
 } physics_scheme;
 
 /* Constant volume and temperature. */
 static const physics_scheme schemes_nvt[] = {
-    {"langevin", "langevin:timestep=4,temperature=%.17g,friction=0.005", 0, 0, false, false},
-    {"control: 1 % too warm", "langevin:timestep=4,temperature=%.17g,friction=0.005", 0, 1.01,
-     false, true},
-    {"control: 3 N - 3 counted of 3 N", "langevin:timestep=4,temperature=%.17g,friction=0.005", 3,
-     0, false, true},
-    {NULL, NULL, 0, 0, false, false},
+    {.name = "langevin", .text = "langevin:timestep=4,temperature=%.17g,friction=0.005"},
+    {.name = "nose_hoover",
+     .text = "nose_hoover:timestep=4,temperature=%.17g,tau_t=100",
+     .removed = 3,
+     .totals = true,
+     .chaos = true},
+    {.name = "csvr",
+     .text = "csvr:timestep=4,temperature=%.17g,tau_t=100",
+     .removed = 3,
+     .totals = true},
+    {.name = "control: 1 % too warm",
+     .text = "langevin:timestep=4,temperature=%.17g,friction=0.005",
+     .warmer = 1.01,
+     .control = true},
+    {.name = "control: 3 N - 3 counted of 3 N",
+     .text = "langevin:timestep=4,temperature=%.17g,friction=0.005",
+     .removed = 3,
+     .control = true},
+    {.name = "control: 3 N counted of 3 N - 3",
+     .text = "csvr:timestep=4,temperature=%.17g,tau_t=100",
+     .totals = true,
+     .control = true},
+    {.name = NULL},
 };
 
-/* Constant pressure and temperature: none so far. */
+#define SCHEMES_NPT(options) "npt:timestep=4,temperature=%.17g,pressure=%.17g,tau_t=100," options
+#define SCHEMES_CRESCALE(options)                                                                  \
+    "crescale:timestep=4,temperature=%.17g,pressure=%.17g,tau_t=100," options
+
+/* Constant pressure and temperature. */
 static const physics_scheme schemes_npt[] = {
-    {NULL, NULL, 0, 0, false, false},
+    {.name = "npt, iso", .text = SCHEMES_NPT("tau_p=400"), .removed = 3},
+    {.name = "npt, iso, mass x 3",
+     .text = SCHEMES_NPT("tau_p=692.820323"),
+     .removed = 3,
+     .late = true},
+    {.name = "npt, aniso",
+     .text = SCHEMES_NPT("tau_p=400,coupling=aniso"),
+     .removed = 3,
+     .late = true,
+     .solid = true},
+    {.name = "npt, triclinic",
+     .text = SCHEMES_NPT("tau_p=400,coupling=triclinic"),
+     .removed = 3,
+     .solid = true},
+    {.name = "crescale, iso",
+     .text = SCHEMES_CRESCALE("tau_p=400,compressibility=2"),
+     .removed = 3},
+    {.name = "crescale, aniso",
+     .text = SCHEMES_CRESCALE("tau_p=400,compressibility=0.4,coupling=aniso"),
+     .removed = 3,
+     .late = true,
+     .solid = true},
+    {.name = "crescale with langevin, triclinic",
+     .text = SCHEMES_CRESCALE("tau_p=400,compressibility=0.4,coupling=triclinic,"
+                              "thermostat=langevin,friction=0.005"),
+     .solid = true},
+    {.name = "control: the higher pressure 2 % too high",
+     .text = SCHEMES_NPT("tau_p=400"),
+     .removed = 3,
+     .denser = 1.02,
+     .control = true},
+    {.name = NULL},
 };
 
 /* Schemes with a conserved quantity, energy + bath, and whether they are stochastic. */
@@ -39,12 +95,20 @@ typedef struct physics_conserved {
     const char *name;
     const char *text; /* with %.17g for the time step in fs, and one for the temperature if any */
     bool stochastic;
+    double step; /* fs: this and half of it */
 } physics_conserved;
 
 static const physics_conserved schemes_conserved[] = {
-    {"nve", "nve:timestep=%.17g", false},
-    {"nve on the grid", "nve:grid=true,timestep=%.17g", false},
-    {NULL, NULL, false},
+    {"nve", "nve:timestep=%.17g", false, 4},
+    {"nve on the grid", "nve:grid=true,timestep=%.17g", false, 4},
+    {"nose_hoover", "nose_hoover:timestep=%.17g,temperature=%.17g,tau_t=200", false, 2},
+    {"npt, iso", "npt:timestep=%.17g,temperature=%.17g,pressure=0.1,tau_t=200,tau_p=600", false, 1},
+    {"nph, iso", "nph:timestep=%.17g,temperature=%.17g,pressure=0.1,tau_p=600", false, 2},
+    {"langevin", "langevin:timestep=%.17g,temperature=%.17g,friction=0.005", true, 4},
+    {"csvr", "csvr:timestep=%.17g,temperature=%.17g,tau_t=200", true, 4},
+    {"crescale, iso",
+     "crescale:timestep=%.17g,temperature=%.17g,pressure=0.1,tau_p=600,compressibility=2", true, 4},
+    {NULL, NULL, false, 0},
 };
 
 #endif

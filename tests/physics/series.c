@@ -113,6 +113,25 @@ stat_estimate stat_variance(const stat_series *s)
     return e;
 }
 
+/* Standard error of a mean slope from the slopes of the series, one by one: also where a series
+ * walks at random about its line, and what is left of it knows no correlation time. */
+enum { STAT_ENOUGH = 8 };
+
+static double stat_slope_between(const stat_series *s, double mean)
+{
+    const int64_t n = s->length;
+    const double sxx = (double)n * ((double)n * (double)n - 1.0) / 12.0, rows = s->n_series;
+    double sum = 0.0;
+    for (int32_t k = 0; k < s->n_series; k++) {
+        double sxy = 0.0;
+        for (int64_t i = 0; i < n; i++) {
+            sxy += s->x[k * n + i] * ((double)i - 0.5 * (double)(n - 1));
+        }
+        sum += (sxy / sxx - mean) * (sxy / sxx - mean);
+    }
+    return sqrt(sum / (rows * (rows - 1.0)));
+}
+
 stat_estimate stat_slope(const stat_series *s, double interval)
 {
     const int64_t n = s->length;
@@ -138,6 +157,7 @@ stat_estimate stat_slope(const stat_series *s, double interval)
     e.independent = rows * (double)n / e.g;
     const double used = (rows + 1.0) / e.independent; /* part of the numbers that the fit took */
     e.se = sqrt(stat_product(&residuals, 0) / (used < 0.5 ? 1.0 - used : 0.5) * e.g / sxx);
+    e.se = s->n_series >= STAT_ENOUGH ? stat_slope_between(s, e.value) : e.se;
     e.value /= interval;
     e.se /= interval;
     free(x);

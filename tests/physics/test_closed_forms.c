@@ -69,6 +69,78 @@ static void forms_run(const physics_scheme *scheme, const forms_case *c)
     physics_close(&b);
 }
 
+/* The total energy of an Einstein crystal, for schemes that know no more: gamma of shape 3 n. */
+static void forms_total(const physics_scheme *scheme)
+{
+    char text[160], name[96];
+    physics_batch b;
+    physics_table t;
+    const forms_case *c = &forms_cases[1];
+    const physics_crystal crystal = {"sc", {c->atoms, 1, 1}, 5.0, physics_argon, 1, false, 0.1};
+    physics_open(&b, "harmonic:k=0.1,spacing=5");
+    physics_add_crystals(&b, &crystal, c->replicas, 1);
+    snprintf(text, sizeof text, scheme->text, forms_kelvin);
+    physics_run run = {.integrator = text, .seed = 11, .steps = 1000, .temperature = forms_kelvin};
+    physics_go(&b, &run, NULL);
+    run.seed = 12;
+    run.temperature = 0.0;
+    run.interval = 25;
+    run.n_columns = 2;
+    run.steps = run.interval * physics_size(1000, 8000);
+    physics_go(&b, &run, &t);
+    physics_add_column(&t, 0, 1, 1.0);
+    const stat_series s = physics_column(&t, 0);
+    for (int64_t i = 0; i < s.n_series * s.length; i++) {
+        t.x[i] /= ATH_BOLTZMANN * forms_kelvin;
+    }
+    snprintf(name, sizeof name, "%s, %s, total energy", scheme->name, c->name);
+    forms_rows(name, &s, 3.0 * c->atoms);
+    physics_table_free(&t);
+    physics_close(&b);
+}
+
+static void forms_record_volume(void *user, const physics_view *view, double *columns)
+{
+    const double *c = view->cell;
+    (void)user;
+    columns[0] = c[0] * (c[4] * c[8] - c[5] * c[7]) - c[1] * (c[3] * c[8] - c[5] * c[6]) +
+                 c[2] * (c[3] * c[7] - c[4] * c[6]);
+}
+
+/* An ideal gas of n atoms at constant pressure: P V / kT has the gamma distribution of shape n + 1
+ * where the centre of mass is free. The model's atoms do not feel one another. */
+static void forms_gas(void)
+{
+    enum { ATOMS = 27 };
+    static const double gpa = 0.02;
+    char text[300];
+    physics_batch b;
+    physics_table t;
+    const physics_crystal crystal = {"sc", {3, 3, 3}, 6.0, physics_argon, 1, false, 0.1};
+    physics_open(&b, "lj:epsilon=1e-12,sigma=0.001,cutoff=0.5");
+    physics_add_crystals(&b, &crystal, 64, 1);
+    snprintf(text, sizeof text,
+             "crescale:timestep=10,temperature=%.17g,pressure=%.17g,tau_p=2000,compressibility=50,"
+             "thermostat=langevin,friction=0.01",
+             forms_kelvin, gpa);
+    physics_run run = {.integrator = text, .seed = 11, .steps = 5000, .temperature = forms_kelvin};
+    physics_go(&b, &run, NULL);
+    run.seed = 12;
+    run.temperature = 0.0;
+    run.interval = 50;
+    run.n_columns = 1;
+    run.record = forms_record_volume;
+    run.steps = run.interval * physics_size(1500, 40000);
+    physics_go(&b, &run, &t);
+    const stat_series s = physics_column(&t, 0);
+    for (int64_t i = 0; i < s.n_series * s.length; i++) {
+        t.x[i] *= gpa / ATH_GPA_PER_EV_A3 / (ATH_BOLTZMANN * forms_kelvin);
+    }
+    forms_rows("crescale with langevin, ideal gas, P V / kT", &s, ATOMS + 1.0);
+    physics_table_free(&t);
+    physics_close(&b);
+}
+
 int main(void)
 {
     for (const physics_scheme *s = schemes_nvt; s->name; s++) {
@@ -77,6 +149,10 @@ int main(void)
                 forms_run(s, &forms_cases[k]);
             }
         }
+        if (!s->control && s->totals && !s->chaos) {
+            forms_total(s);
+        }
     }
+    forms_gas();
     return physics_end();
 }

@@ -4,7 +4,8 @@
  * (2013) 909). A thermostat or barostat that gives the right averages with the wrong fluctuations
  * fails, and so does one of the two that is off by 1 %.
  *
- * Argon; potential and total energies at 130 and 175 K, volumes at 0.06 and 0.12 GPa.
+ * Argon: potential and total energies of the liquid at 130 and 175 K, volumes at 0.06 and 0.12 GPa;
+ * boxes that change their shape hold a crystal, at 50 and 65 K, 0.05 and 0.15 GPa.
  */
 #include <math.h>
 #include <stdio.h>
@@ -13,8 +14,11 @@
 #include "physics/schemes.h"
 #include "physics/systems.h"
 
-static const double ensemble_kelvin[2] = {130.0, 175.0};
-static const double ensemble_gpa[2] = {0.06, 0.12};
+/* Of the liquid, of the crystal. */
+static const double ensemble_kelvin[2][2] = {{130.0, 175.0}, {50.0, 65.0}};
+static const double ensemble_gpa[2][2] = {{0.06, 0.12}, {0.05, 0.15}};
+static const physics_crystal ensemble_crystal = {"fcc", {2, 2, 2}, 5.4, physics_argon,
+                                                 1,     false,     0.1};
 
 enum { ENSEMBLE_POTENTIAL, ENSEMBLE_KINETIC, ENSEMBLE_VOLUME, ENSEMBLE_COLUMNS };
 
@@ -29,25 +33,40 @@ static void ensemble_record(void *user, const physics_view *view, double *column
                                c[2] * (c[3] * c[7] - c[4] * c[6]);
 }
 
-/* One run at one state; gpa is not looked at by texts that have no place for it. */
-static void ensemble_sample(const char *format, double kelvin, double gpa, int64_t seed,
-                            bool at_rest, physics_table *t)
+/* Replicas of the system at a temperature. */
+static void ensemble_begin(physics_batch *b, bool solid, double kelvin, int64_t seed)
 {
-    char text[200];
+    char text[96];
+    physics_open(b, PHYSICS_LJ_SHORT);
+    physics_add_crystals(b, solid ? &ensemble_crystal : &physics_drop,
+                         (int32_t)physics_size(48, 256), (uint64_t)seed * 1000);
+    if (!solid) {
+        physics_melt(b, kelvin);
+        return;
+    }
+    snprintf(text, sizeof text, "langevin:timestep=4,temperature=%.17g,friction=0.005", kelvin);
+    const physics_run run = {
+        .integrator = text, .seed = seed + 200, .temperature = kelvin, .steps = 1500};
+    physics_go(b, &run, NULL);
+}
+
+/* One run at one state; gpa is not looked at by texts that have no place for it. */
+static void ensemble_sample(const physics_scheme *s, double kelvin, double gpa, int64_t seed,
+                            physics_table *t)
+{
+    char text[300];
     physics_batch b;
-    snprintf(text, sizeof text, format, kelvin, gpa);
-    physics_open(&b, PHYSICS_LJ_SHORT);
-    physics_add_crystals(&b, &physics_drop, (int32_t)physics_size(64, 256), (uint64_t)seed * 1000);
-    physics_melt(&b, kelvin);
+    snprintf(text, sizeof text, s->text, kelvin, gpa);
+    ensemble_begin(&b, s->solid, kelvin, seed);
     physics_run run = {.integrator = text,
                        .seed = seed,
-                       .steps = gpa > 0.0 ? 5000 : 1000, /* the box takes longer */
-                       .temperature = at_rest ? kelvin : 0.0};
+                       .steps = gpa > 0.0 ? physics_size(2000, 5000) : 1000, /* the box is slow */
+                       .temperature = s->removed > 0 ? kelvin : 0.0};
     physics_go(&b, &run, NULL);
     run.seed = seed + 100;
     run.temperature = 0.0;
     run.interval = 50;
-    run.steps = run.interval * physics_size(200, gpa > 0.0 ? 5000 : 600);
+    run.steps = run.interval * physics_size(gpa > 0.0 ? 120 : 150, gpa > 0.0 ? 1500 : 600);
     run.n_columns = ENSEMBLE_COLUMNS;
     run.record = ensemble_record;
     physics_go(&b, &run, t);
@@ -80,19 +99,19 @@ static void ensemble_temperatures(const physics_scheme *s)
 {
     physics_table t[2];
     const double k = ATH_BOLTZMANN;
-    const double exact = 1.0 / (k * ensemble_kelvin[0]) - 1.0 / (k * ensemble_kelvin[1]);
+    const double *kelvin = ensemble_kelvin[0];
+    const double exact = 1.0 / (k * kelvin[0]) - 1.0 / (k * kelvin[1]);
     /* the small size needs a larger fault to see it */
     const double warmer =
-        s->warmer > 0.0 ? 1.0 + (s->warmer - 1.0) * (physics_full() ? 1.0 : 4.0) : 1.0;
+        s->warmer > 0.0 ? 1.0 + (s->warmer - 1.0) * (physics_full() ? 1.0 : 8.0) : 1.0;
     for (int i = 0; i < 2; i++) {
-        ensemble_sample(s->text, ensemble_kelvin[i] * (i ? warmer : 1.0), 0.0, 31 + i,
-                        s->removed > 0, &t[i]);
+        ensemble_sample(s, kelvin[i] * (i ? warmer : 1.0), 0.0, 31 + i, &t[i]);
     }
     bool pass =
-        ensemble_row(s, t, ENSEMBLE_POTENTIAL, exact, 0.04, "potential energy, two temperatures");
+        ensemble_row(s, t, ENSEMBLE_POTENTIAL, exact, 0.05, "potential energy, two temperatures");
     physics_add_column(&t[0], ENSEMBLE_POTENTIAL, ENSEMBLE_KINETIC, 1.0);
     physics_add_column(&t[1], ENSEMBLE_POTENTIAL, ENSEMBLE_KINETIC, 1.0);
-    pass &= ensemble_row(s, t, ENSEMBLE_POTENTIAL, exact, 0.04, "total energy, two temperatures");
+    pass &= ensemble_row(s, t, ENSEMBLE_POTENTIAL, exact, 0.05, "total energy, two temperatures");
     if (s->control) {
         physics_row(!pass, "control: must fail", !pass, "slope, %s (%.0f %% of one)", s->name,
                     100.0 * (warmer - 1.0));
@@ -105,23 +124,29 @@ static void ensemble_temperatures(const physics_scheme *s)
 static void ensemble_pressures(const physics_scheme *s)
 {
     physics_table t[2];
-    const double kt = ATH_BOLTZMANN * ensemble_kelvin[0];
-    const double p0 = ensemble_gpa[0] / ATH_GPA_PER_EV_A3, p1 = ensemble_gpa[1] / ATH_GPA_PER_EV_A3;
+    const double *kelvin = ensemble_kelvin[s->solid], *gpa = ensemble_gpa[s->solid];
+    const double kt = ATH_BOLTZMANN * kelvin[0];
+    const double p0 = gpa[0] / ATH_GPA_PER_EV_A3, p1 = gpa[1] / ATH_GPA_PER_EV_A3;
+    /* the small size needs a larger fault to see it */
+    const double denser =
+        s->denser > 0.0 ? 1.0 + (s->denser - 1.0) * (physics_full() ? 1.0 : 20.0) : 1.0;
     for (int i = 0; i < 2; i++) {
-        ensemble_sample(s->text, ensemble_kelvin[0], ensemble_gpa[i], 41 + i, s->removed > 0,
-                        &t[i]);
+        ensemble_sample(s, kelvin[0], gpa[i] * (i ? denser : 1.0), 41 + i, &t[i]);
     }
-    bool pass = ensemble_row(s, t, ENSEMBLE_VOLUME, (p0 - p1) / kt, 0.1, "volume, two pressures");
+    bool pass = ensemble_row(s, t, ENSEMBLE_VOLUME, (p0 - p1) / kt, 0.15, "volume, two pressures");
     physics_table_free(&t[1]);
-    ensemble_sample(s->text, ensemble_kelvin[1], ensemble_gpa[0], 43, s->removed > 0, &t[1]);
+    if (s->control) {
+        physics_row(!pass, "control: must fail", !pass, "slope, %s (%.0f %%)", s->name,
+                    100.0 * (denser - 1.0));
+        physics_table_free(&t[0]);
+        return;
+    }
+    ensemble_sample(s, kelvin[1], gpa[0], 43, &t[1]);
     for (int i = 0; i < 2; i++) {
         physics_add_column(&t[i], ENSEMBLE_POTENTIAL, ENSEMBLE_VOLUME, p0);
     }
-    const double exact = 1.0 / kt - 1.0 / (ATH_BOLTZMANN * ensemble_kelvin[1]);
-    pass &= ensemble_row(s, t, ENSEMBLE_POTENTIAL, exact, 0.1, "enthalpy, two temperatures");
-    if (s->control) {
-        physics_row(!pass, "control: must fail", !pass, "slope, %s", s->name);
-    }
+    const double exact = 1.0 / kt - 1.0 / (ATH_BOLTZMANN * kelvin[1]);
+    (void)ensemble_row(s, t, ENSEMBLE_POTENTIAL, exact, 0.15, "enthalpy, two temperatures");
     physics_table_free(&t[0]);
     physics_table_free(&t[1]);
 }
@@ -134,7 +159,11 @@ int main(void)
         }
     }
     for (const physics_scheme *s = schemes_npt; s->name; s++) {
-        ensemble_pressures(s);
+        if (physics_full() || !s->late) {
+            ensemble_pressures(s);
+        } else {
+            physics_note("left out in the small size: %s", s->name);
+        }
     }
     return physics_end();
 }
