@@ -47,8 +47,20 @@ static ath_status loop_tile_span(ath__job *job, ath__member *member, const ath__
     }
 }
 
+/* Steps of the tile that made most in the region that has just been run. */
+static int64_t loop_longest(ath_dynamics *dyn)
+{
+    int64_t longest = 0;
+    for (int32_t m = 0; m < dyn->n_members; m++) {
+        longest = dyn->members[m].longest > longest ? dyn->members[m].longest : longest;
+        dyn->members[m].longest = 0;
+    }
+    return longest;
+}
+
 /* A span without hooks, and what its stalled systems have to make up for. *made is how many steps
- * some system made, at most `steps`. */
+ * were made, at most `steps`, which it is if a system could go on: one that had stalled makes them
+ * in several regions, and the one in which it had stalled is done when the next one begins. */
 static ath_status loop_span(ath_dynamics *dyn, ath_batch *batch, enum ath__schedule_mode begin,
                             int64_t steps, int64_t *made)
 {
@@ -57,18 +69,15 @@ static ath_status loop_span(ath_dynamics *dyn, ath_batch *batch, enum ath__sched
     job.steps = steps;
     job.schedule = (int32_t)begin;
     *made = dyn->plan.device->immediate ? 0 : steps;
-    for (int32_t m = 0; m < dyn->n_members; m++) {
-        dyn->members[m].longest = 0;
-    }
+    (void)loop_longest(dyn);
     do {
         ATH__TRY(ath__region_run(&job, loop_tile_span));
+        *made += loop_longest(dyn) + (job.schedule == ATH__SCHEDULE_RESUME);
         ATH__TRY(ath__region_grow(&job, batch, &n_stalled));
         ATH__TRY(ath__plan_length(dyn, dyn->n_parts + ATH__LIST_ACTIVE, &n_left));
         job.schedule = n_stalled ? ATH__SCHEDULE_RESUME : ATH__SCHEDULE_REWRITE;
     } while (n_stalled || n_left);
-    for (int32_t m = 0; m < dyn->n_members; m++) {
-        *made = dyn->members[m].longest > *made ? dyn->members[m].longest : *made;
-    }
+    *made = *made < steps ? *made : steps;
     return ATH_OK;
 }
 
