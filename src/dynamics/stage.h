@@ -13,6 +13,7 @@
 #include <athanor/dynamics.h>
 
 #include "data/view.h"
+#include "integrators/deform.h"
 
 enum { ATH__MAX_SOURCES = 8 }; /* fields that criteria of a dynamics can look at */
 
@@ -42,6 +43,7 @@ typedef struct ath__stage_params {
     int32_t stop_at_limit;
     int32_t assess_on_entry;
     int32_t padding;
+    ath__deform_parameters deform; /* how the integrator relaxes the cell */
 } ath__stage_params;
 
 /* Lists of a tile: [n_parts] of the parts, then these. */
