@@ -70,11 +70,12 @@ typedef struct ath__deform {
     double next_x[9], next_f[9], ride[9];
 } ath__deform;
 
-/* The cell factor of a system of n atoms where none is given: stiffness of c X like that of atoms,
- * whatever their number. */
+/* The cell factor of a system of n atoms where none is given, angstrom. V C / c^2, the stiffness of
+ * c X, is then that of the atoms, whatever their number (C, elastic constants, is about 1
+ * eV/angstrom^3). ASE takes n. */
 ATH__FN double ath__deform_factor(int32_t n_atoms)
 {
-    return 2.0 * ath__sqrt((double)n_atoms);
+    return ath__sqrt((double)n_atoms);
 }
 
 /* Takes what may not change out of X, a change of it or a force on it. */

@@ -59,7 +59,7 @@ typedef struct ath__deform_options {
          .fallback = "0",                                                                          \
          .min = 0.0,                                                                               \
          .max = 1e9,                                                                               \
-         .help = "weight of a strain against a displacement; 0: 2 sqrt(atoms)",                    \
+         .help = "weight of a strain against a displacement; 0: sqrt(atoms)",                      \
          .offset = offsetof(state, deform.cell_factor)},                                           \
     {                                                                                              \
         .name = "max_strain", .type = ATH_OPTION_REAL, .unit = "", .fallback = "0.05",             \
