@@ -29,6 +29,10 @@ static const subject subjects[] = {
     {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "fire2:dt=2,t_max=8", 18, 3.9, 0, 0.001},
     {"emt", "langevin:timestep=4,temperature=3000,friction=0.01", 29, 2.5, 3000, 0.05},
     {"emt", "fire:dt=5", 79, 2.9, 0, 0.001},
+    {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "lbfgs:curvature=5,memory=3", 18, 3.9, 0, 0.001},
+    {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "lbfgs:cell=full,memory=2", 18, 3.9, 0, 0.001},
+    {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "fire:dt=5,cell=full", 18, 3.9, 0, 0.001},
+    {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "fire2:dt=2,t_max=8,cell=full", 18, 3.9, 0, 0.001},
 };
 
 typedef struct setting {

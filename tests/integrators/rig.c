@@ -71,6 +71,15 @@ static void rig_fill(test_rig *rig, ath_system *system, const rig_spec *spec)
     if (spec->n > 5) {
         m[5] = 0.0; /* a massless atom */
     }
+    if (rig->integrator->ops->moves_cell) {
+        double *cell = rig_field(rig, system, ATH_FIELD_CELL);
+        void *pbc = NULL;
+        RIG_OK(rig, ath_system_field(system, ATH_FIELD_PBC, &pbc));
+        for (int32_t k = 0; k < 9; k++) {
+            cell[k] = (k % 4 == 0 ? 10.0 : 0.0) + 1.5 * (rig_random(&random) - 0.5);
+        }
+        memcpy(pbc, (int32_t[]){1, 1, 1}, 3 * sizeof(int32_t));
+    }
     if (spec->fixed) {
         void *rows = NULL;
         RIG_OK(rig, ath_system_field(system, ATH_FIELD_FIXED, &rows));
@@ -120,8 +129,8 @@ void rig_enter(test_rig *rig)
     RIG_OK(rig, ath__batch_state(rig->batch, rig->n_system, rig->n_atom));
     ath__view view;
     ath__batch_view(rig->batch, &view);
-    double row[32] = {0};
-    assert_true(rig->n_system < 32);
+    double row[RIG_MAX_CELLS] = {0};
+    assert_true(rig->n_system <= RIG_MAX_CELLS);
     ath__integrator_entry_row(rig->integrator, row);
     row[rig->n_system - 1] = 12345.0; /* belongs to another stage: must stay */
     for (int32_t i = 0; i < ath_batch_n_systems(rig->batch); i++) {
@@ -151,6 +160,15 @@ void rig_forces(test_rig *rig, rig_force force, const void *arg)
         force(n, r, f, arg);
         rig_write(rig, ATH_FIELD_FORCES, i, f);
         free(r);
+        if (rig->integrator->ops->moves_cell) {
+            double cell[9], stress[9];
+            rig_read(rig, ATH_FIELD_CELL, i, cell);
+            for (int k = 0; k < 9; k++) {
+                const double strain = 0.05 * (cell[k] + cell[3 * (k % 3) + k / 3]);
+                stress[k] = 0.5 * (strain - (k % 4 == 0 ? 1.0 : 0.0));
+            }
+            rig_write(rig, ATH_FIELD_STRESS, i, stress);
+        }
     }
 }
 
@@ -225,6 +243,44 @@ void rig_set_flags(test_rig *rig, int32_t index, int32_t flags)
     RIG_OK(rig, ath__device_upload(rig->device, at, &flags, sizeof flags));
 }
 
+/* Copies positions, velocities, cell and integrator state of a system, to or from. */
+static int64_t rig_copy(const test_rig *rig, int32_t index, double *saved, bool back)
+{
+    const int64_t n = ath_batch_n_atoms_of(rig->batch, index);
+    const int64_t slot = ath__batch_slot(rig->batch, index);
+    ath__view view;
+    ath__batch_view(rig->batch, &view);
+    const int64_t first = ath__batch_first_row(rig->batch, (int32_t)slot);
+    double *const from[] = {view.positions + 3 * first, view.velocities + 3 * first,
+                            view.cell + 9 * slot, view.system_state + slot * rig->n_system,
+                            rig->n_atom > 0 ? view.atom_state + first * rig->n_atom : NULL};
+    const int64_t counts[] = {3 * n, 3 * n, 9, rig->n_system, n * rig->n_atom};
+    int64_t at = 0;
+    for (int k = 0; k < 5; at += counts[k++]) {
+        const size_t bytes = (size_t)counts[k] * sizeof(double);
+        if (saved && bytes > 0) {
+            RIG_OK(rig, back ? ath__device_upload(rig->device, from[k], saved + at, bytes)
+                             : ath__device_download(rig->device, saved + at, from[k], bytes));
+        }
+    }
+    return at;
+}
+
+double *rig_save(const test_rig *rig, int32_t index, int64_t *n)
+{
+    *n = rig_copy(rig, index, NULL, false);
+    double *saved = calloc((size_t)*n, sizeof *saved);
+    assert_non_null(saved);
+    rig_copy(rig, index, saved, false);
+    return saved;
+}
+
+void rig_restore(test_rig *rig, int32_t index, double *saved)
+{
+    rig_copy(rig, index, saved, true);
+    free(saved);
+}
+
 /* Adds rows of a field to a hash. */
 static void rig_hash_field(const test_rig *rig, int32_t index, ath_field_id field, ath__hash *h)
 {
@@ -243,7 +299,6 @@ uint64_t rig_hash(const test_rig *rig, int32_t index)
 {
     ath__hash h;
     uint64_t out[2];
-    double cells[32];
     ath__hash_begin(&h, 1, 2);
     for (ath_field_id field = 0; field < ATH_N_CORE_FIELDS; field++) {
         if (ath_batch_has_field(rig->batch, field)) {
@@ -251,9 +306,11 @@ uint64_t rig_hash(const test_rig *rig, int32_t index)
         }
     }
     const int32_t flags = rig_flags(rig, index);
-    rig_cells(rig, index, cells);
+    int64_t n = 0;
+    double *state = rig_save(rig, index, &n);
     ath__hash_update(&h, &flags, sizeof flags);
-    ath__hash_update(&h, cells, (size_t)rig->n_system * sizeof *cells);
+    ath__hash_update(&h, state, (size_t)n * sizeof *state);
+    free(state);
     ath__hash_end(&h, out);
     return out[0];
 }
@@ -262,10 +319,13 @@ uint64_t rig_hash_motion(const test_rig *rig, int32_t index)
 {
     ath__hash h;
     uint64_t out[2];
-    double cells[32];
+    double cells[RIG_MAX_CELLS];
     ath__hash_begin(&h, 3, 4);
     rig_hash_field(rig, index, ATH_FIELD_POSITIONS, &h);
     rig_hash_field(rig, index, ATH_FIELD_VELOCITIES, &h);
+    if (rig->integrator->ops->moves_cell) {
+        rig_hash_field(rig, index, ATH_FIELD_CELL, &h);
+    }
     rig_cells(rig, index, cells);
     ath__hash_update(&h, cells, (size_t)(rig->n_system - 1) * sizeof *cells);
     ath__hash_end(&h, out);

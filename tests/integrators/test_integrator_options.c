@@ -191,7 +191,8 @@ static void test_tables(void **state)
         for (const ath__state_info *s = it->ops->states; s->name; s++) {
             assert_true(s->option >= 0 && s->option <= n_options);
             assert_true(s->n > 0 && (s->option == 0 || s->scale != 0.0));
-            n += s->n;
+            assert_true(s->times >= 0 && s->times <= n_options && (s->times > 0 || !s->square));
+            n += s->times == 0 ? s->n : s->square ? 100 * s->n : 10 * s->n; /* lbfgs: memory 10 */
         }
         ath__integrator_cells(it, &n_system, &n_atom);
         assert_int_equal(n, n_system + n_atom);
@@ -270,9 +271,8 @@ static void *failing_resize(void *user, void *block, size_t old_bytes, size_t ne
     return fresh;
 }
 
-static void test_no_memory(void **state)
+static void check_no_memory(const char *text)
 {
-    (void)state;
     bool done = false;
     for (int64_t n = 0; !done; n++) {
         failing f = {.left = INT64_MAX};
@@ -281,7 +281,7 @@ static void test_no_memory(void **state)
         ath_integrator *it = NULL;
         assert_int_equal(ath_context_create(&config, &ctx), ATH_OK);
         f.left = n;
-        const ath_status status = ath_integrator_create(ctx, "langevin:temperature=5", &it);
+        const ath_status status = ath_integrator_create(ctx, text, &it);
         done = status == ATH_OK;
         assert_true(done || status == ATH_E_NO_MEMORY);
         assert_true(done == (it != NULL));
@@ -290,6 +290,13 @@ static void test_no_memory(void **state)
         ath_context_destroy(&ctx);
         assert_int_equal(f.alive, 0);
     }
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    check_no_memory("langevin:temperature=5");
+    check_no_memory("lbfgs:cell=full,mask=110001"); /* with a text among the options */
 }
 
 int main(void)
