@@ -152,6 +152,10 @@ SUBJECT(2)
 SUBJECT(3)
 SUBJECT(4)
 SUBJECT(5)
+SUBJECT(6)
+SUBJECT(7)
+SUBJECT(8)
+SUBJECT(9)
 
 int main(void)
 {
@@ -159,6 +163,8 @@ int main(void)
         cmocka_unit_test(test_subject_0), cmocka_unit_test(test_subject_1),
         cmocka_unit_test(test_subject_2), cmocka_unit_test(test_subject_3),
         cmocka_unit_test(test_subject_4), cmocka_unit_test(test_subject_5),
+        cmocka_unit_test(test_subject_6), cmocka_unit_test(test_subject_7),
+        cmocka_unit_test(test_subject_8), cmocka_unit_test(test_subject_9),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
