@@ -69,9 +69,15 @@ typedef struct ath_criterion {
 typedef struct ath_convergence {
     size_t size; /* sizeof(struct ath_convergence) */
     double fmax; /* eV/angstrom, > 0: max |F| over atoms <= fmax as a first criterion. 0 without
-                    criteria: 0.05, and max |stress| <= 0.1 GPa if the integrator moves the cell */
+                    criteria: 0.05 */
+    double smax; /* GPa, > 0: what is left of the stress to relax <= smax as the next criterion: the
+                    largest component of stress - target over what the integrator may still change
+                    of the cell, or of the mean pressure or the deviator (cell=iso, shape). 0
+                    without criteria: 0.1 if the integrator relaxes the cell (for one of the
+                    caller's that moves it, and without fmax: max |stress| <= 0.1 GPa). Always met
+                    where the cell is held: see the field smax */
     const ath_criterion *criteria; /* [n_criteria] */
-    int32_t n_criteria;            /* with fmax at most ATH_MAX_CRITERIA */
+    int32_t n_criteria;            /* with fmax and smax at most ATH_MAX_CRITERIA */
     int64_t frequency;             /* in steps of the system in its stage; 0: 1 */
     /* migrates: a converged system of status `source` gets `target`; others keep theirs. Else a
      * plain dynamics gives it exit_status, and a fused one the next part's. */
@@ -79,14 +85,15 @@ typedef struct ath_convergence {
     int32_t source, target;
 } ath_convergence;
 
-/* Criteria from text: "fmax=0.05" (eV/angstrom), "max_stress=0.1" (GPa), "energy_change=1e-6" (eV),
+/* Criteria from text: "fmax=0.05" (eV/angstrom), "smax=0.1" (GPa, less the target, as in
+ * ath_convergence), "max_stress=0.1" (GPa, of the stress itself), "energy_change=1e-6" (eV),
  * "FIELD:REDUCE=threshold" with REDUCE one of min, max, norm, mean, sum, maxabs (in the field's
  * unit); several joined by commas. *n is how many. ATH_E_OPTION with what is wrong. */
 ATH_API ath_status ath_criteria_parse(ath_context *ctx, const char *text,
                                       ath_criterion out[ATH_MAX_CRITERIA], int32_t *n);
 /* Evaluates on the host, for every system of the batch: met[index]; values (NULL or
  * [n_systems][ATH_MAX_CRITERIA]) of the criteria, in order, NaN behind the last. ATH_E_NOT_FOUND
- * for a field that the batch does not have, naming those it has. S */
+ * for a field that the batch does not have, naming those it has. smax is as last assessed. S */
 ATH_API ath_status ath_convergence_evaluate(ath_context *ctx, const ath_convergence *convergence,
                                             const ath_batch *batch, uint8_t *met, double *values);
 

@@ -55,7 +55,9 @@ typedef enum ath_dtype {
     X(ENERGY_CHANGE, "energy_change", SYSTEM, F64, 1, "eV", 0, "|energy - that one step before|")  \
     X(ENERGY_BEFORE, "energy_before", SYSTEM, F64, 1, "eV", 0, "one step before")                  \
     X(CRITERIA, "criteria", SYSTEM, F64, 8, "", 0, "values of the criteria, last assessed")        \
-    X(BATH, "bath", SYSTEM, F64, 1, "eV", 0, "energy of thermostat and barostat, see integrator.h")
+    X(BATH, "bath", SYSTEM, F64, 1, "eV", 0,                                                       \
+      "energy of thermostat and barostat, see integrator.h")                                       \
+    X(SMAX, "smax", SYSTEM, F64, 1, "eV/angstrom^3", 0, "stress still to relax, last assessed")
 
 typedef enum ath_field {
 #define ATH_X(id, name, level, dtype, width, unit, value, help) ATH_FIELD_##id,

@@ -446,6 +446,7 @@ void ath__batch_view(const ath_batch *batch, ath__view *out)
         .energy_before = f[ATH_FIELD_ENERGY_BEFORE],
         .criteria = f[ATH_FIELD_CRITERIA],
         .bath = f[ATH_FIELD_BATH],
+        .smax = f[ATH_FIELD_SMAX],
         .flags = own[ATH__OWN_FLAGS],
         .positions = f[ATH_FIELD_POSITIONS],
         .velocities = f[ATH_FIELD_VELOCITIES],

@@ -42,6 +42,7 @@ typedef struct ath__view {
     double *energy_before;
     double *criteria; /* [][8] */
     double *bath;
+    double *smax;
     int32_t *flags;
     /* per atom, [max_atoms] rows; a system's rows are first .. first + n_atoms */
     double *positions; /* [][3] */

@@ -27,6 +27,11 @@ static ath_criterion convergence_stress(double gpa)
                            .threshold = gpa / ATH_GPA_PER_EV_A3};
 }
 
+static ath_criterion convergence_smax(double gpa)
+{
+    return (ath_criterion){.field = ATH_FIELD_SMAX, .threshold = gpa / ATH_GPA_PER_EV_A3};
+}
+
 /* ---- checking ---- */
 
 static ath_status convergence_check_one(ath_context *ctx, const ath_criterion *c)
@@ -60,14 +65,15 @@ static ath_status convergence_check(ath_context *ctx, const ath_convergence *c)
     if (c->size != sizeof *c) {
         return ath__fail(ctx, ATH_E_ABI, "convergence: criteria of another version");
     }
-    if (!(c->fmax >= 0.0) || c->frequency < 0 || c->n_criteria < 0 ||
+    if (!(c->fmax >= 0.0) || !(c->smax >= 0.0) || c->frequency < 0 || c->n_criteria < 0 ||
         (c->n_criteria > 0 && !c->criteria)) {
         return ath__fail(ctx, ATH_E_ARGUMENT,
-                         "convergence: fmax, frequency and n_criteria must not be negative");
+                         "convergence: fmax, smax, frequency and n_criteria must not be negative");
     }
-    if (c->n_criteria + (c->fmax > 0.0) > ATH_MAX_CRITERIA) {
-        return ath__fail(ctx, ATH_E_RANGE, "convergence: %d criteria, at most %d",
-                         (int)c->n_criteria + (c->fmax > 0.0), (int)ATH_MAX_CRITERIA);
+    const int n = (int)c->n_criteria + (c->fmax > 0.0) + (c->smax > 0.0);
+    if (n > ATH_MAX_CRITERIA) {
+        return ath__fail(ctx, ATH_E_RANGE, "convergence: %d criteria, at most %d", n,
+                         (int)ATH_MAX_CRITERIA);
     }
     for (int32_t k = 0; k < c->n_criteria; k++) {
         ATH__TRY(convergence_check_one(ctx, &c->criteria[k]));
@@ -75,15 +81,20 @@ static ath_status convergence_check(ath_context *ctx, const ath_convergence *c)
     return ATH_OK;
 }
 
-/* Writes all criteria that `c` stands for, defaults included; returns how many. */
-static int32_t convergence_list(const ath_convergence *c, bool moves_cell,
+/* Writes all criteria that `c` stands for with this integrator (may be NULL), defaults included;
+ * returns how many. */
+static int32_t convergence_list(const ath_convergence *c, const ath_integrator *integrator,
                                 ath_criterion out[ATH_MAX_CRITERIA])
 {
+    const bool moves = integrator && integrator->ops->moves_cell;
+    const bool relaxes = moves && integrator->ops->deform;
     int32_t n = 0;
-    if (c->fmax > 0.0 || c->n_criteria == 0) {
+    if (c->fmax > 0.0 || (c->n_criteria == 0 && (relaxes || c->smax <= 0.0))) {
         out[n++] = convergence_fmax(c->fmax > 0.0 ? c->fmax : CONVERGENCE_FMAX);
     }
-    if (c->fmax <= 0.0 && c->n_criteria == 0 && moves_cell) {
+    if (c->smax > 0.0 || (c->n_criteria == 0 && relaxes)) {
+        out[n++] = convergence_smax(c->smax > 0.0 ? c->smax : CONVERGENCE_STRESS);
+    } else if (c->fmax <= 0.0 && c->n_criteria == 0 && moves) {
         out[n++] = convergence_stress(CONVERGENCE_STRESS);
     }
     for (int32_t k = 0; k < c->n_criteria && n < ATH_MAX_CRITERIA; k++) {
@@ -94,12 +105,11 @@ static int32_t convergence_list(const ath_convergence *c, bool moves_cell,
 
 ath_status ath__convergence_set(ath_dynamics *dyn, ath__part *part, const ath_convergence *from)
 {
-    const bool moves_cell = part->integrator && part->integrator->ops->moves_cell;
     ATH__TRY(convergence_check(dyn->ctx, from));
     part->convergence = *from;
-    part->convergence.n_criteria = convergence_list(from, moves_cell, part->criteria);
+    part->convergence.n_criteria = convergence_list(from, part->integrator, part->criteria);
     part->convergence.criteria = part->criteria;
-    part->convergence.fmax = 0.0; /* is one of the criteria now */
+    part->convergence.fmax = part->convergence.smax = 0.0; /* are among the criteria now */
     part->convergence.frequency = from->frequency > 0 ? from->frequency : 1;
     part->assessed = true;
     return ATH_OK;
@@ -125,7 +135,8 @@ static int32_t convergence_source(ath_dynamics *dyn, ath_field_id field)
 static unsigned convergence_want(const ath_criterion *c)
 {
     const bool reads = c->custom || c->field == ATH_FIELD_ENERGY ||
-                       c->field == ATH_FIELD_ENERGY_CHANGE || c->field == ATH_FIELD_STRESS;
+                       c->field == ATH_FIELD_ENERGY_CHANGE || c->field == ATH_FIELD_STRESS ||
+                       c->field == ATH_FIELD_SMAX;
     return reads ? ATH__WANT_ENERGY | ATH__WANT_STRESS : 0u;
 }
 
@@ -373,7 +384,7 @@ ath_status ath_convergence_evaluate(ath_context *ctx, const ath_convergence *con
         return ath__fail(ctx, ATH_E_ARGUMENT, "convergence: criteria, batch or result is NULL");
     }
     ATH__TRY(convergence_check(ctx, convergence));
-    const int32_t n_criteria = convergence_list(convergence, false, criteria);
+    const int32_t n_criteria = convergence_list(convergence, NULL, criteria);
     const size_t n = (size_t)ath_batch_n_systems(batch), cells = n * ATH_MAX_CRITERIA;
     ATH__TRY(ath__alloc(ctx, values ? 0 : cells, sizeof *own, &own));
     double *to = values ? values : own;
@@ -411,7 +422,7 @@ static ath_status convergence_parse_field(ath_context *ctx, const char *name, si
     field[length] = '\0';
     if (ath_field_find(ctx, field, &out->field) < 0) {
         return convergence_bad(ctx, name, n,
-                               "neither fmax, max_stress, energy_change nor a field's name");
+                               "neither fmax, smax, max_stress, energy_change nor a field's name");
     }
     out->dim = -1;
     if (!colon) {
@@ -444,6 +455,8 @@ static ath_status convergence_parse_item(ath_context *ctx, const char *item, siz
     *out = (ath_criterion){0};
     if (name == 4 && memcmp(item, "fmax", 4) == 0) {
         *out = convergence_fmax(value);
+    } else if (name == 4 && memcmp(item, "smax", 4) == 0) {
+        *out = convergence_smax(value);
     } else if (name == 10 && memcmp(item, "max_stress", 10) == 0) {
         *out = convergence_stress(value);
     } else {

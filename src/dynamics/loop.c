@@ -23,22 +23,6 @@ static ath_status loop_step(ath__job *job, ath__member *member, const ath__tile 
     return ath__phases(job, member, tile, ATH__PHASE_PRE, ATH__PHASE_ASSESS);
 }
 
-/* Steps of the span that the system has made that has made most, of those that go on; or `other`.
- */
-static int64_t loop_progress(const ath__job *job, const ath__tile *tile, int64_t other)
-{
-    const ath_dynamics *dyn = job->dyn;
-    const int32_t exit = dyn->fused ? -1 : dyn->exit_status;
-    int64_t most = other;
-    for (int32_t i = 0; i < tile->n_slots; i++) {
-        const int32_t slot = tile->d_slots[i];
-        const int64_t left = job->view.target[slot] - job->view.age[slot];
-        const bool goes_on = ath__part_of(job->view.status[slot], dyn->n_parts, exit) >= 0;
-        most = goes_on && job->steps - left > most ? job->steps - left : most;
-    }
-    return most;
-}
-
 /* The steps of a span, for one tile. */
 static ath_status loop_tile_span(ath__job *job, ath__member *member, const ath__tile *tile)
 {
@@ -55,7 +39,6 @@ static ath_status loop_tile_span(ath__job *job, ath__member *member, const ath__
     for (int64_t made = 0;; made++) {
         ATH__TRY(ath__phase_admit(job, member, tile, true));
         if (!tile->d_counts[active]) {
-            made = job->schedule == ATH__SCHEDULE_RESUME ? loop_progress(job, tile, made) : made;
             member->longest = made > member->longest ? made : member->longest;
             return ATH_OK;
         }
@@ -64,8 +47,20 @@ static ath_status loop_tile_span(ath__job *job, ath__member *member, const ath__
     }
 }
 
+/* Steps of the tile that made most in the region that has just been run. */
+static int64_t loop_longest(ath_dynamics *dyn)
+{
+    int64_t longest = 0;
+    for (int32_t m = 0; m < dyn->n_members; m++) {
+        longest = dyn->members[m].longest > longest ? dyn->members[m].longest : longest;
+        dyn->members[m].longest = 0;
+    }
+    return longest;
+}
+
 /* A span without hooks, and what its stalled systems have to make up for. *made is how many steps
- * some system made, at most `steps`. */
+ * were made, at most `steps`, which it is if a system could go on: one that had stalled makes them
+ * in several regions, and the one in which it had stalled is done when the next one begins. */
 static ath_status loop_span(ath_dynamics *dyn, ath_batch *batch, enum ath__schedule_mode begin,
                             int64_t steps, int64_t *made)
 {
@@ -74,18 +69,15 @@ static ath_status loop_span(ath_dynamics *dyn, ath_batch *batch, enum ath__sched
     job.steps = steps;
     job.schedule = (int32_t)begin;
     *made = dyn->plan.device->immediate ? 0 : steps;
-    for (int32_t m = 0; m < dyn->n_members; m++) {
-        dyn->members[m].longest = 0;
-    }
+    (void)loop_longest(dyn);
     do {
         ATH__TRY(ath__region_run(&job, loop_tile_span));
+        *made += loop_longest(dyn) + (job.schedule == ATH__SCHEDULE_RESUME);
         ATH__TRY(ath__region_grow(&job, batch, &n_stalled));
         ATH__TRY(ath__plan_length(dyn, dyn->n_parts + ATH__LIST_ACTIVE, &n_left));
         job.schedule = n_stalled ? ATH__SCHEDULE_RESUME : ATH__SCHEDULE_REWRITE;
     } while (n_stalled || n_left);
-    for (int32_t m = 0; m < dyn->n_members; m++) {
-        *made = dyn->members[m].longest > *made ? dyn->members[m].longest : *made;
-    }
+    *made = *made < steps ? *made : steps;
     return ATH_OK;
 }
 

@@ -73,6 +73,7 @@ static ath_status plan_make_stages(ath_dynamics *dyn)
         };
         ath__convergence_rules(dyn, part, &params[p]);
         if (part->integrator) {
+            ath__integrator_deform(part->integrator, &params[p].deform);
             ath__integrator_entry_row(part->integrator, rows + (size_t)p * cells);
         }
     }
@@ -195,7 +196,11 @@ static size_t plan_work(const ath_dynamics *dyn, int32_t max_atoms, int32_t n_me
     ath__model_needs needs = {0};
     dyn->model->ops->needs(dyn->model->state, max_atoms, &needs);
     const size_t compute = needs.work_bytes + (size_t)(n_members - 1) * needs.member_bytes;
-    const size_t update = ath__update_work(max_atoms);
+    size_t update = 0;
+    for (int32_t p = 0; p < dyn->n_parts; p++) {
+        const size_t own = ath__integrator_work(dyn->parts[p].integrator, max_atoms);
+        update = own > update ? own : update;
+    }
     const size_t bytes = compute > update ? compute : update;
     const size_t list =
         dyn->plan.neighbors ? ath__neighbors_work(dyn->plan.neighbors, max_atoms, n_members) : 0;

@@ -13,6 +13,7 @@
 #include <athanor/dynamics.h>
 
 #include "data/view.h"
+#include "integrators/deform.h"
 
 enum { ATH__MAX_SOURCES = 8 }; /* fields that criteria of a dynamics can look at */
 enum { ATH__MAX_OWN = 8 };     /* fields that systems can have options of their own in */
@@ -50,7 +51,8 @@ typedef struct ath__stage_params {
     int32_t velocities; /* ath_velocities */
     int32_t stop_at_limit;
     int32_t assess_on_entry;
-    int32_t motion; /* enum ath__motion_rules */
+    int32_t motion;                /* enum ath__motion_rules */
+    ath__deform_parameters deform; /* how the integrator relaxes the cell */
 } ath__stage_params;
 
 /* Lists of a tile: [n_parts] of the parts, then these. */

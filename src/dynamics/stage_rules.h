@@ -183,6 +183,19 @@ ATH__FN void ath__stage_energy(const ath__view *v, int32_t slot, int32_t mode)
     v->energy_before[slot] = v->energy[slot];
 }
 
+/* What is left of the stress to relax; 0 where nothing relaxes the cell. */
+ATH__FN void ath__stage_stress(const ath__stage_args *a, int32_t slot, const ath__stage_params *p)
+{
+    const ath__view *v = &a->view;
+    v->smax[slot] = 0.0;
+    if (p->deform.cell != ATH__DEFORM_NONE) {
+        v->smax[slot] = ath__deform_residual(
+            &p->deform, v->system_state + (int64_t)slot * a->n_system_state + p->deform.first,
+            v->stress + 9 * (int64_t)slot, v->cell + 9 * (int64_t)slot, v->pbc + 3 * (int64_t)slot,
+            v->n_atoms[slot]);
+    }
+}
+
 /* Assesses one system after a step (or on entry). f2: largest |F|^2 of a free atom, infinity if any
  * force is not finite. */
 ATH__FN void ath__stage_assess(const ath__stage_args *a, int32_t slot, double f2, int32_t mode)
@@ -197,6 +210,7 @@ ATH__FN void ath__stage_assess(const ath__stage_args *a, int32_t slot, double f2
     v->flags[slot] &= ~ATH__SLOT_MET;
     if (a->computed_all) {
         ath__stage_energy(v, slot, mode);
+        ath__stage_stress(a, slot, p);
     }
     if (mode == ATH__ASSESS_STEP) {
         v->stage_steps[slot]++;

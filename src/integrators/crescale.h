@@ -53,13 +53,18 @@ typedef struct ath__crescale_args {
 ATH__CHECK_ARGS(CRESCALE_PRE, ath__crescale_args, update.seed);
 ATH__CHECK_ARGS(CRESCALE_POST, ath__crescale_args, update.seed);
 
-/* X, in the order of a 3x3 matrix. */
+/* X of step `step`: half the sum of the numbers of this step and of the one before, in the order of
+ * a 3x3 matrix. */
 ATH__FN void ath__crescale_noise(const uint32_t key[2], int64_t step, double x[9])
 {
     const double half = 0x1.6a09e667f3bcdp-1; /* sqrt(1/2) */
-    double z[6];
+    double z[6], before[6];
     for (uint32_t i = 0; i < 3; i++) {
-        ath__philox_normal2(key, (uint64_t)step, i, ATH__NOISE_CRESCALE, z + 2 * i);
+        ath__philox_normal2(key, (uint64_t)step + 1, i, ATH__NOISE_CRESCALE, z + 2 * i);
+        ath__philox_normal2(key, (uint64_t)step, i, ATH__NOISE_CRESCALE, before + 2 * i);
+    }
+    for (int i = 0; i < 6; i++) {
+        z[i] = 0.5 * (z[i] + before[i]);
     }
     x[0] = z[0];
     x[4] = z[1];

@@ -1,6 +1,7 @@
 /* fire.c - the optimizer "fire" (fire.h). Table, checks between options, launch. */
 #include <athanor/units.h>
 
+#include "integrators/deform_options.h"
 #include "integrators/fire.h"
 
 typedef struct fire_state {
@@ -8,6 +9,7 @@ typedef struct fire_state {
     double max_step;           /* angstrom */
     int64_t n_min;
     double f_dec, f_inc, alpha_start, f_alpha;
+    ath__deform_options deform;
 } fire_state;
 
 #define FIRE_REAL(option, its_unit, value, least, most, text)                                      \
@@ -41,13 +43,26 @@ static const ath_option fire_options[] = {
     FIRE_REAL(f_inc, "", "1.1", 1.0, 10.0, "factor of the time step after steps downhill"),
     FIRE_REAL(alpha_start, "", "0.1", 0.0, 1.0, "share of the force direction to begin with"),
     FIRE_REAL(f_alpha, "", "0.99", 1e-3, 1.0, "factor of that share after steps downhill"),
+    ATH__DEFORM_OPTIONS(fire_state),
     {0},
 };
+
+enum { FIRE_DEFORM = 10 }; /* number of the first of these, from 1 */
 
 static const ath__state_info fire_states[] = {
     {.name = "dt", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1, .scale = 1.0 / ATH_FS_PER_TIME},
     {.name = "alpha", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 8, .scale = 1.0},
     {.name = "n_positive", .level = ATH_LEVEL_SYSTEM, .n = 1, .fallback = 0.0},
+    {0},
+};
+
+static const ath__state_info fire_cell_states[] = {
+    {.name = "dt", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1, .scale = 1.0 / ATH_FS_PER_TIME},
+    {.name = "alpha", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 8, .scale = 1.0},
+    {.name = "n_positive", .level = ATH_LEVEL_SYSTEM, .n = 1, .fallback = 0.0},
+    ATH__DEFORM_STATES(FIRE_DEFORM),
+    {.name = "cell_velocity", .level = ATH_LEVEL_SYSTEM, .n = 9},
+    {.name = "mean_mass", .level = ATH_LEVEL_SYSTEM, .n = 1},
     {0},
 };
 
@@ -61,6 +76,8 @@ static double fire_dt_min(const fire_state *s)
     return s->dt_min > 0.0 ? s->dt_min : 0.02 * s->dt;
 }
 
+extern const ath__integrator_ops ath__integrator_fire;
+
 static ath_status fire_init(ath_context *ctx, void *state)
 {
     const fire_state *s = state;
@@ -70,7 +87,12 @@ static ath_status fire_init(ath_context *ctx, void *state)
     if (fire_dt_min(s) > s->dt) {
         return ath__fail(ctx, ATH_E_OPTION, "fire: dt_min=%g is more than dt=%g", s->dt_min, s->dt);
     }
-    return ATH_OK;
+    return ath__deform_check(ctx, "fire", &s->deform);
+}
+
+static void fire_deform(const void *state, ath__deform_parameters *out)
+{
+    *out = ath__deform_make(&((const fire_state *)state)->deform, ATH__FIRE_DEFORM);
 }
 
 static ath_status fire_pre_update(const void *state, const ath__update *u)
@@ -87,20 +109,37 @@ static ath_status fire_pre_update(const void *state, const ath__update *u)
                        .f_inc = s->f_inc,
                        .alpha_start = s->alpha_start,
                        .f_alpha = s->f_alpha},
+        .deform = ath__deform_make(&s->deform, ATH__FIRE_DEFORM),
     };
     return ath__launch(u->stream, ATH_K_FIRE_PRE, &args);
 }
 
+/* What does not depend on whether the cell moves. */
+#define FIRE_TABLE                                                                                 \
+    .abi = ATH_ABI, .name = "fire", .state_size = sizeof(fire_state), .options = fire_options,     \
+    .help = "relaxation: fast inertial relaxation engine (FIRE)", .is_optimizer = true,            \
+    .init = fire_init, .pre_update = fire_pre_update
+
+static const ath__integrator_ops fire_with_cell = {
+    FIRE_TABLE,
+    .states = fire_cell_states,
+    .needs = (const ath_field_id[]){ATH_FIELD_FORCES, ATH_FIELD_STRESS, -1},
+    .provides =
+        (const ath_field_id[]){ATH_FIELD_POSITIONS, ATH_FIELD_VELOCITIES, ATH_FIELD_CELL, -1},
+    .moves_cell = true,
+    .deform = fire_deform,
+};
+
+static const ath__integrator_ops *fire_variant(const void *state)
+{
+    const fire_state *s = state;
+    return s->deform.cell == ATH__DEFORM_NONE ? &ath__integrator_fire : &fire_with_cell;
+}
+
 const ath__integrator_ops ath__integrator_fire = {
-    .abi = ATH_ABI,
-    .name = "fire",
-    .state_size = sizeof(fire_state),
-    .options = fire_options,
-    .help = "relaxation: fast inertial relaxation engine (FIRE)",
+    FIRE_TABLE,
     .states = fire_states,
     .needs = (const ath_field_id[]){ATH_FIELD_FORCES, -1},
     .provides = (const ath_field_id[]){ATH_FIELD_POSITIONS, ATH_FIELD_VELOCITIES, -1},
-    .is_optimizer = true,
-    .init = fire_init,
-    .pre_update = fire_pre_update,
+    .variant = fire_variant,
 };

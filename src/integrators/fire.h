@@ -13,16 +13,27 @@
  * component k goes to lane k mod 8; the lanes are added as ((0+4)+(2+6))+((1+5)+(3+7)); block sums
  * are added in order. All scalars are decided from the sums before any atom is touched.
  *
+ * With a moving cell (deform.h) the v, F and r of atoms are those of y, velocities included that
+ * the field keeps, and nine components follow the atoms: those of c X, with a mass that is the mean
+ * of the atoms' and a velocity in the state. Their displacement is shortened to c max_strain.
+ *
  * Internal units. Shared by .c and .cu files. Energies are not looked at, so no step is taken back.
  */
 #ifndef ATHANOR_INTEGRATORS_FIRE_H
 #define ATHANOR_INTEGRATORS_FIRE_H
 
+#include "integrators/deform.h"
 #include "integrators/integrator.h"
 #include "integrators/nve.h"
 
-/* Cells of the state: time step, mixing parameter, steps downhill in a row. */
+/* Cells of the state: time step, mixing parameter, steps downhill in a row. With a moving cell also
+ * those of deform.h, the velocity of c X and the mean mass (0: not known yet). */
 enum { ATH__FIRE_DT, ATH__FIRE_ALPHA, ATH__FIRE_N_POSITIVE, ATH__FIRE_CELLS };
+enum {
+    ATH__FIRE_DEFORM = ATH__FIRE_CELLS,
+    ATH__FIRE_CELL_VELOCITY = ATH__FIRE_DEFORM + ATH__DEFORM_CELLS,
+    ATH__FIRE_MASS = ATH__FIRE_CELL_VELOCITY + 9
+};
 
 typedef struct ath__fire_parameters {
     double dt_min, dt_max; /* internal units of time */
@@ -33,6 +44,7 @@ typedef struct ath__fire_parameters {
 typedef struct ath__fire_args {
     ath__update_args update;
     ath__fire_parameters parameters;
+    ath__deform_parameters deform;
 } ath__fire_args;
 ATH__CHECK_ARGS(FIRE_PRE, ath__fire_args, update.seed);
 

@@ -1,6 +1,7 @@
 /* fire2.c - the optimizer "fire2" (fire2.h). Table, checks between options, launch. */
 #include <athanor/units.h>
 
+#include "integrators/deform_options.h"
 #include "integrators/fire2.h"
 
 typedef struct fire2_state {
@@ -8,6 +9,7 @@ typedef struct fire2_state {
     double max_step;         /* angstrom */
     int64_t delay_step;
     double dt_grow, dt_shrink, alpha_shrink, alpha0;
+    ath__deform_options deform;
 } fire2_state;
 
 #define FIRE2_REAL(option, its_unit, value, least, most, text)                                     \
@@ -43,8 +45,11 @@ static const ath_option fire2_options[] = {
     FIRE2_REAL(alpha_shrink, "", "0.985", 1e-3, 1.0,
                "factor of the share of the force direction after steps downhill"),
     FIRE2_REAL(alpha0, "", "0.09", 0.0, 1.0, "share of the force direction to begin with"),
+    ATH__DEFORM_OPTIONS(fire2_state),
     {0},
 };
+
+enum { FIRE2_DEFORM = 10 }; /* number of the first of these, from 1 */
 
 static const ath__state_info fire2_states[] = {
     {.name = "dt", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1, .scale = 1.0 / ATH_FS_PER_TIME},
@@ -53,6 +58,17 @@ static const ath__state_info fire2_states[] = {
     {0},
 };
 
+static const ath__state_info fire2_cell_states[] = {
+    {.name = "dt", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1, .scale = 1.0 / ATH_FS_PER_TIME},
+    {.name = "alpha", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 9, .scale = 1.0},
+    {.name = "n_positive", .level = ATH_LEVEL_SYSTEM, .n = 1, .fallback = 0.0},
+    ATH__DEFORM_STATES(FIRE2_DEFORM),
+    {.name = "cell_velocity", .level = ATH_LEVEL_SYSTEM, .n = 9},
+    {0},
+};
+
+extern const ath__integrator_ops ath__integrator_fire2;
+
 static ath_status fire2_init(ath_context *ctx, void *state)
 {
     const fire2_state *s = state;
@@ -60,7 +76,12 @@ static ath_status fire2_init(ath_context *ctx, void *state)
         return ath__fail(ctx, ATH_E_OPTION, "fire2: t_min=%g, dt=%g and t_max=%g must ascend",
                          s->t_min, s->dt, s->t_max);
     }
-    return ATH_OK;
+    return ath__deform_check(ctx, "fire2", &s->deform);
+}
+
+static void fire2_deform(const void *state, ath__deform_parameters *out)
+{
+    *out = ath__deform_make(&((const fire2_state *)state)->deform, ATH__FIRE2_DEFORM);
 }
 
 static ath_status fire2_pre_update(const void *state, const ath__update *u)
@@ -77,20 +98,37 @@ static ath_status fire2_pre_update(const void *state, const ath__update *u)
                        .dt_shrink = s->dt_shrink,
                        .alpha_shrink = s->alpha_shrink,
                        .alpha0 = s->alpha0},
+        .deform = ath__deform_make(&s->deform, ATH__FIRE2_DEFORM),
     };
     return ath__launch(u->stream, ATH_K_FIRE2_PRE, &args);
 }
 
+/* What does not depend on whether the cell moves. */
+#define FIRE2_TABLE                                                                                \
+    .abi = ATH_ABI, .name = "fire2", .state_size = sizeof(fire2_state), .options = fire2_options,  \
+    .help = "relaxation: FIRE 2.0", .is_optimizer = true, .init = fire2_init,                      \
+    .pre_update = fire2_pre_update
+
+static const ath__integrator_ops fire2_with_cell = {
+    FIRE2_TABLE,
+    .states = fire2_cell_states,
+    .needs = (const ath_field_id[]){ATH_FIELD_FORCES, ATH_FIELD_STRESS, -1},
+    .provides =
+        (const ath_field_id[]){ATH_FIELD_POSITIONS, ATH_FIELD_VELOCITIES, ATH_FIELD_CELL, -1},
+    .moves_cell = true,
+    .deform = fire2_deform,
+};
+
+static const ath__integrator_ops *fire2_variant(const void *state)
+{
+    const fire2_state *s = state;
+    return s->deform.cell == ATH__DEFORM_NONE ? &ath__integrator_fire2 : &fire2_with_cell;
+}
+
 const ath__integrator_ops ath__integrator_fire2 = {
-    .abi = ATH_ABI,
-    .name = "fire2",
-    .state_size = sizeof(fire2_state),
-    .options = fire2_options,
-    .help = "relaxation: FIRE 2.0",
+    FIRE2_TABLE,
     .states = fire2_states,
     .needs = (const ath_field_id[]){ATH_FIELD_FORCES, -1},
     .provides = (const ath_field_id[]){ATH_FIELD_POSITIONS, ATH_FIELD_VELOCITIES, -1},
-    .is_optimizer = true,
-    .init = fire2_init,
-    .pre_update = fire2_pre_update,
+    .variant = fire2_variant,
 };

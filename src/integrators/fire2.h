@@ -1,7 +1,7 @@
 /* fire2.h - the second fast inertial relaxation engine (Guenole, Noehring, Vaid, Houlle, Xie,
- * Prakash and Bitzek, Comput. Mater. Sci. 175 (2020) 109584), for a fixed cell: a semi-implicit
- * Euler step without masses, half a step back when the motion has gone uphill, and one factor for
- * all displacements of a system where the longest would be too long.
+ * Prakash and Bitzek, Comput. Mater. Sci. 175 (2020) 109584): a semi-implicit Euler step without
+ * masses, half a step back when the motion has gone uphill, and one factor for all displacements of
+ * a system where the longest would be too long.
  *
  * Of a system, over its free components, with u = v + F dt: vf = sum u F, vv = sum u u, ff = sum F
  * F.
@@ -16,6 +16,10 @@
  * The last maximum is ours: without it dt could fall far below t_min by one long displacement, and
  * grow back only after delay_step steps. Sums have the order of fire.h; the maximum has none.
  *
+ * With a moving cell (deform.h) the v, F and r of atoms are those of y, velocities included that
+ * the field keeps, and nine components follow the atoms: those of c X, whose velocity is in the
+ * state. c is then the least of 1, max_step / max |d| and max_strain / |change of X|.
+ *
  * Internal units, with 1 amu for every atom. Shared by .c and .cu files.
  */
 #ifndef ATHANOR_INTEGRATORS_FIRE2_H
@@ -23,8 +27,13 @@
 
 #include "integrators/fire.h"
 
-/* Cells of the state: time step, mixing parameter, steps downhill in a row. */
+/* Cells of the state: time step, mixing parameter, steps downhill in a row. With a moving cell also
+ * those of deform.h and the velocity of c X. */
 enum { ATH__FIRE2_DT, ATH__FIRE2_ALPHA, ATH__FIRE2_N_POSITIVE, ATH__FIRE2_CELLS };
+enum {
+    ATH__FIRE2_DEFORM = ATH__FIRE2_CELLS,
+    ATH__FIRE2_CELL_VELOCITY = ATH__FIRE2_DEFORM + ATH__DEFORM_CELLS
+};
 
 typedef struct ath__fire2_parameters {
     double t_min, t_max; /* internal units of time */
@@ -35,6 +44,7 @@ typedef struct ath__fire2_parameters {
 typedef struct ath__fire2_args {
     ath__update_args update;
     ath__fire2_parameters parameters;
+    ath__deform_parameters deform;
 } ath__fire2_args;
 ATH__CHECK_ARGS(FIRE2_PRE, ath__fire2_args, update.seed);
 

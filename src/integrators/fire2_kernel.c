@@ -31,13 +31,37 @@ static inline ath__fire_sums fire2_block(const ath__rows *at, int64_t n, double 
     return ath__fire_total(&sum);
 }
 
-static inline ath__fire_sums fire2_sums(const ath__rows *rows, double dt)
+/* The same of forces on y, where the cell has been deformed by f. */
+static inline ath__fire_sums fire2_block_deformed(const ath__rows *block, int64_t n, double dt,
+                                                  const double f[9])
+{
+    ath__fire_lanes sum = {{{0}}, {{0}}, {{0}}};
+    for (int64_t i = 0; 3 * i < n; i += ATH__ROWS) {
+        const ath__rows at = ath__rows_at(block, i);
+        double g[ATH__ROWS3];
+        ath__deform_forces(&at, f, g);
+        for (int k = 0; k < ATH__ROWS3; k += ATH__FIRE_WIDTH) {
+            fire2_add(&sum, at.velocities + k, g + k, at.fixed ? at.fixed + k : NULL, n - 3 * i - k,
+                      dt);
+        }
+    }
+    return ath__fire_total(&sum);
+}
+
+/* Sums of the block that begins with these rows. */
+static inline ath__fire_sums fire2_sums_of(const ath__rows *at, double dt,
+                                           const ath__deform *deform)
+{
+    const int64_t n = 3 * (at->n < ATH__BLOCK ? at->n : ATH__BLOCK);
+    return deform->moves ? fire2_block_deformed(at, n, dt, deform->f) : fire2_block(at, n, dt);
+}
+
+static inline ath__fire_sums fire2_sums(const ath__rows *rows, double dt, const ath__deform *deform)
 {
     ath__fire_sums total = {0.0, 0.0, 0.0};
     for (int64_t i = 0; i < rows->n; i += ATH__BLOCK) {
         const ath__rows at = ath__rows_at(rows, i);
-        ath__fire_add_sums(&total,
-                           fire2_block(&at, 3 * (at.n < ATH__BLOCK ? at.n : ATH__BLOCK), dt));
+        ath__fire_add_sums(&total, fire2_sums_of(&at, dt, deform));
     }
     return total;
 }
@@ -48,17 +72,24 @@ typedef struct fire2_work {
     ath__fire2_mix mix;
     double square[ATH__ROWS]; /* largest |d|^2 of the atoms of each lane */
     double factor;            /* of all displacements */
+    ath__deform deform;
+    double cell_velocity[9]; /* of c X */
 } fire2_work;
 
 ATH__INLINED void fire2_velocities(ath__rows at, double *positions, double *velocities,
                                    void *parameters)
 {
     fire2_work *work = parameters;
-    double v[ATH__ROWS3], d[ATH__ROWS3];
+    double v[ATH__ROWS3], d[ATH__ROWS3], g[ATH__ROWS3];
+    const double *f = at.forces;
+    if (work->deform.moves) {
+        ath__deform_forces(&at, work->deform.f, g);
+        f = g;
+    }
     ATH__LANE_LOOP
     for (int k = 0; k < ATH__ROWS3; k++) {
-        double u = ath__fire2_kicked(at.velocities[k], at.forces[k], work->mix.dt);
-        v[k] = work->mix.keep * u + work->mix.pull * at.forces[k];
+        double u = ath__fire2_kicked(at.velocities[k], f[k], work->mix.dt);
+        v[k] = work->mix.keep * u + work->mix.pull * f[k];
     }
     if (at.fixed) {
         ATH__LANE_LOOP
@@ -93,6 +124,35 @@ ATH__INLINED void fire2_positions(ath__rows at, double *positions, double *veloc
     ath__rows_store(&at, r, v, positions, velocities);
 }
 
+/* The same with a moving cell; a fixed component rides. */
+ATH__INLINED void fire2_positions_deformed(ath__rows at, double *positions, double *velocities,
+                                           void *parameters)
+{
+    const fire2_work *work = parameters;
+    double r[ATH__ROWS3], v[ATH__ROWS3], d[ATH__ROWS3];
+    ATH__LANE_LOOP
+    for (int k = 0; k < ATH__ROWS3; k++) {
+        d[k] = work->factor * (work->mix.step * at.velocities[k]);
+        v[k] = ath__select(work->mix.downhill, at.velocities[k], 0.0);
+    }
+    ath__deform_positions(&work->deform, at.positions, d, r);
+    at.fixed = NULL; /* their velocity is 0 */
+    ath__rows_store(&at, r, v, positions, velocities);
+}
+
+/* The largest square of a displacement; that of the cell counts with max_strain as max_step. */
+static inline double fire2_largest_of(const ath__fire2_args *a, const fire2_work *work,
+                                      double square)
+{
+    const double limit = work->deform.c * a->deform.max_strain, step = work->mix.step;
+    if (!work->deform.moves) {
+        return square;
+    }
+    const double length = step * step * ath__m3_dot(work->cell_velocity, work->cell_velocity);
+    const double most = a->parameters.max_step, own = length * (most * most) / (limit * limit);
+    return own > square ? own : square;
+}
+
 static inline double fire2_largest(const fire2_work *work)
 {
     double square = 0.0;
@@ -100,6 +160,52 @@ static inline double fire2_largest(const fire2_work *work)
         square = work->square[i] > square ? work->square[i] : square;
     }
     return square;
+}
+
+/* ---- the cell ---- */
+
+/* What a step needs to know of the cell; `cells` are read before any member of a team meets. */
+static inline void fire2_look(const ath__fire2_args *a, int32_t slot, const double *cells,
+                              fire2_work *work)
+{
+    work->deform.moves = 0;
+    if (a->deform.cell != ATH__DEFORM_NONE) {
+        ath__deform_begin(&a->deform, &a->update.view, slot, cells, &work->deform);
+        ath__m3_copy(cells + ATH__FIRE2_CELL_VELOCITY, work->cell_velocity);
+    }
+}
+
+/* Adds what the cell has to the sums. */
+static inline void fire2_add_cell(ath__fire_sums *total, const fire2_work *work, double dt)
+{
+    double u[9];
+    if (work->deform.moves) {
+        for (int k = 0; k < 9; k++) {
+            u[k] = ath__fire2_kicked(work->cell_velocity[k], work->deform.force[k], dt);
+        }
+        ath__fire_add_cell(total, u, work->deform.force);
+    }
+}
+
+/* New velocity of c X. */
+static inline void fire2_cell_velocity(fire2_work *work)
+{
+    for (int k = 0; work->deform.moves && k < 9; k++) {
+        const double f = work->deform.force[k];
+        const double u = ath__fire2_kicked(work->cell_velocity[k], f, work->mix.dt);
+        work->cell_velocity[k] = work->mix.keep * u + work->mix.pull * f;
+    }
+}
+
+/* Moves c X, for every member of a team alike; nothing is written to the batch. */
+static inline void fire2_move_cell(const ath__deform_parameters *p, fire2_work *work)
+{
+    double d[9];
+    for (int k = 0; k < 9; k++) {
+        d[k] = work->factor * (work->mix.step * work->cell_velocity[k]);
+        work->cell_velocity[k] = work->mix.downhill ? work->cell_velocity[k] : 0.0;
+    }
+    ath__deform_move(p, d, &work->deform);
 }
 
 /* ---- one system ---- */
@@ -116,13 +222,13 @@ typedef struct fire2_shared {
 
 /* In a team: sums of own blocks, then one member decides. */
 static void fire2_decide_together(const ath__fire2_args *a, const ath__rows *rows, int64_t n,
-                                  double *cells, const ath__share *share)
+                                  const fire2_work *work, double *cells, const ath__share *share)
 {
     fire2_shared *shared = a->update.work;
+    const double dt = cells[ATH__FIRE2_DT];
     for (int64_t i = 0; i < rows->n; i += ATH__BLOCK) {
         const ath__rows at = ath__rows_at(rows, i);
-        shared->blocks[(rows->first + i) / ATH__BLOCK].sums =
-            fire2_block(&at, 3 * (at.n < ATH__BLOCK ? at.n : ATH__BLOCK), cells[ATH__FIRE2_DT]);
+        shared->blocks[(rows->first + i) / ATH__BLOCK].sums = fire2_sums_of(&at, dt, &work->deform);
     }
     ath__meet(share);
     if (share->member == 0) {
@@ -130,6 +236,7 @@ static void fire2_decide_together(const ath__fire2_args *a, const ath__rows *row
         for (int64_t b = 0; b * ATH__BLOCK < n; b++) {
             ath__fire_add_sums(&total, shared->blocks[b].sums);
         }
+        fire2_add_cell(&total, work, dt);
         shared->mix = ath__fire2_control(&a->parameters, total, cells);
     }
     ath__meet(share);
@@ -137,9 +244,10 @@ static void fire2_decide_together(const ath__fire2_args *a, const ath__rows *row
 
 /* In a team: the largest square, then one member sets the factor. */
 static double fire2_shorten_together(const ath__fire2_args *a, const ath__rows *rows, int64_t n,
-                                     double *cells, const ath__share *share, double square)
+                                     const fire2_work *work, double *cells, const ath__share *share)
 {
     fire2_shared *shared = a->update.work;
+    const double square = fire2_largest(work);
     for (int64_t i = 0; i < rows->n; i += ATH__BLOCK) { /* the same for all blocks of a member */
         shared->blocks[(rows->first + i) / ATH__BLOCK].square = square;
     }
@@ -149,10 +257,32 @@ static double fire2_shorten_together(const ath__fire2_args *a, const ath__rows *
         for (int64_t b = 0; b * ATH__BLOCK < n; b++) {
             largest = shared->blocks[b].square > largest ? shared->blocks[b].square : largest;
         }
-        shared->factor = ath__fire2_shorten(&a->parameters, &shared->mix, largest, cells);
+        shared->factor = ath__fire2_shorten(&a->parameters, &shared->mix,
+                                            fire2_largest_of(a, work, largest), cells);
     }
     ath__meet(share);
     return shared->factor;
+}
+
+/* Decides, and makes the new velocities and the factor. */
+static inline void fire2_prepare(const ath__fire2_args *a, const ath__rows *rows, int64_t n,
+                                 fire2_work *work, double *cells, const ath__share *share)
+{
+    if (share->size > 1) {
+        fire2_decide_together(a, rows, n, work, cells, share);
+        work->mix = ((const fire2_shared *)a->update.work)->mix;
+    } else {
+        const double dt = cells[ATH__FIRE2_DT];
+        ath__fire_sums total = fire2_sums(rows, dt, &work->deform);
+        fire2_add_cell(&total, work, dt);
+        work->mix = ath__fire2_control(&a->parameters, total, cells);
+    }
+    fire2_cell_velocity(work);
+    ath__rows_each(rows, fire2_velocities, 0, work);
+    work->factor = share->size > 1
+                       ? fire2_shorten_together(a, rows, n, work, cells, share)
+                       : ath__fire2_shorten(&a->parameters, &work->mix,
+                                            fire2_largest_of(a, work, fire2_largest(work)), cells);
 }
 
 void ATH__HOST_KERNEL(fire2_pre)(const void *args, const ath__share *share)
@@ -167,19 +297,18 @@ void ATH__HOST_KERNEL(fire2_pre)(const void *args, const ath__share *share)
         const ath__rows all = ath__rows_of(&u->view, slot), rows = ath__rows_share(&all, share);
         double *cells = u->view.system_state + (int64_t)slot * u->n_system_state;
         fire2_work work = {.square = {0.0}};
-        if (share->size > 1) {
-            fire2_decide_together(a, &rows, all.n, cells, share);
-            work.mix = ((const fire2_shared *)u->work)->mix;
+        fire2_look(a, slot, cells, &work);
+        fire2_prepare(a, &rows, all.n, &work, cells, share);
+        if (work.deform.moves) {
+            fire2_move_cell(&a->deform, &work);
+            ath__rows_each(&rows, fire2_positions_deformed, 1, &work);
         } else {
-            work.mix =
-                ath__fire2_control(&a->parameters, fire2_sums(&rows, cells[ATH__FIRE2_DT]), cells);
+            ath__rows_each(&rows, fire2_positions, 1, &work);
         }
-        ath__rows_each(&rows, fire2_velocities, 0, &work);
-        const double square = fire2_largest(&work);
-        work.factor = share->size > 1
-                          ? fire2_shorten_together(a, &rows, all.n, cells, share, square)
-                          : ath__fire2_shorten(&a->parameters, &work.mix, square, cells);
-        ath__rows_each(&rows, fire2_positions, 1, &work);
+        if (work.deform.moves && share->member == 0) {
+            ath__deform_end(&a->deform, &u->view, slot, cells, &work.deform);
+            ath__m3_copy(work.cell_velocity, cells + ATH__FIRE2_CELL_VELOCITY);
+        }
         ath__rows_moved(&u->view, slot, share);
     }
 }

@@ -6,8 +6,8 @@
 #ifndef ATHANOR_INTEGRATORS_FIRE_SUMS_H
 #define ATHANOR_INTEGRATORS_FIRE_SUMS_H
 
+#include "integrators/deform_rows.h"
 #include "integrators/fire.h"
-#include "integrators/rows.h"
 
 enum {
     ATH__FIRE_WIDTH = 8,
@@ -58,6 +58,16 @@ static inline ath__fire_sums ath__fire_total(const ath__fire_lanes *sum)
 {
     return (ath__fire_sums){ath__fire_fold(sum->vf), ath__fire_fold(sum->vv),
                             ath__fire_fold(sum->ff)};
+}
+
+/* Adds the nine components of the cell, behind those of the atoms. */
+static inline void ath__fire_add_cell(ath__fire_sums *total, const double v[9], const double f[9])
+{
+    for (int k = 0; k < 9; k++) {
+        total->vf += v[k] * f[k];
+        total->vv += v[k] * v[k];
+        total->ff += f[k] * f[k];
+    }
 }
 
 static inline void ath__fire_add_sums(ath__fire_sums *total, ath__fire_sums s)

@@ -99,6 +99,7 @@ ath_status ath__integrator_create_from(ath_context *ctx, const ath__integrator_o
         status = ops->init(ctx, integrator->state);
     }
     if (status == ATH_OK) {
+        integrator->ops = ops->variant ? ops->variant(integrator->state) : ops;
         status = integrator_echo(integrator);
     }
     if (status != ATH_OK) {
@@ -201,8 +202,27 @@ int32_t ath__integrator_items(const ath_integrator *integrator, const ath__state
     if (s->times <= 0) {
         return s->n;
     }
-    return s->n *
-           (int32_t)integrator_option(&integrator->ops->options[s->times - 1], integrator->state);
+    const int32_t times =
+        (int32_t)integrator_option(&integrator->ops->options[s->times - 1], integrator->state);
+    return s->square ? s->n * times * times : s->n * times;
+}
+
+void ath__integrator_deform(const ath_integrator *integrator, ath__deform_parameters *out)
+{
+    *out = (ath__deform_parameters){.cell = ATH__DEFORM_NONE};
+    if (integrator->ops->deform) {
+        integrator->ops->deform(integrator->state, out);
+    }
+}
+
+size_t ath__integrator_work(const ath_integrator *integrator, int32_t n)
+{
+    const size_t usual = ath__update_work(n), blocks = (size_t)n / ATH__BLOCK + 1;
+    if (!integrator || !integrator->ops->block_work) {
+        return usual;
+    }
+    const size_t own = ATH__UPDATE_WORK + blocks * integrator->ops->block_work(integrator->state);
+    return own > usual ? own : usual;
 }
 
 void ath__integrator_cells(const ath_integrator *integrator, int32_t *n_system, int32_t *n_atom)

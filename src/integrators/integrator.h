@@ -18,12 +18,14 @@
 
 #include "data/view.h"
 #include "device/device.h"
+#include "integrators/deform.h"
 
 typedef struct ath__state_info {
     const char *name; /* NULL closes the array */
     ath_level level;
-    int32_t n;     /* cells */
-    int32_t times; /* 1 + index of a whole-number option by whose value n is multiplied; 0: none */
+    int32_t n;      /* cells */
+    int32_t times;  /* 1 + index of a whole-number option by whose value n is multiplied; 0: none */
+    int32_t square; /* 1: by its square */
     double fallback; /* value on entry, unless from an option */
     int32_t option;  /* 1 + index of the option that gives the value on entry; 0: none */
     double scale;    /* value = option * scale (fs to internal time, ...) */
@@ -42,7 +44,7 @@ typedef struct ath__update_args {
 } ath__update_args;
 
 /* Bytes of work memory of an update of systems of at most n atoms: so many, and so many for each
- * block. */
+ * block, unless the table says more. */
 enum { ATH__UPDATE_WORK = 1024, ATH__UPDATE_BLOCK_WORK = 256 };
 static inline size_t ath__update_work(int32_t n)
 {
@@ -98,6 +100,12 @@ typedef struct ath__integrator_ops {
     bool scales_velocities; /* of all atoms alike: a centre of mass that moves would be heated */
     bool moves_centre;      /* the momentum of the whole changes even where forces add up to 0 */
     bool host_only; /* its updates are host code, not launches: refused on devices that run late */
+    size_t (*block_work)(const void *state); /* may be NULL: bytes of work for each block */
+    /* May be NULL: how it relaxes the cell, which says what of the stress counts. */
+    void (*deform)(const void *state, ath__deform_parameters *out);
+    /* May be NULL: the table of an object with these options, once they are complete, where they
+     * change what it needs, provides or keeps. It has the same options and the same fini. */
+    const struct ath__integrator_ops *(*variant)(const void *state);
     ath_status (*init)(ath_context *ctx, void *state); /* may be NULL: checks between options */
     void (*fini)(ath_context *ctx, void *state);       /* may be NULL */
     ath_status (*pre_update)(const void *state, const ath__update *u);
@@ -119,6 +127,11 @@ ath_status ath__integrator_create_state(ath_context *ctx, const ath__integrator_
                                         void **state, const char *text, ath_integrator **out);
 /* Cells of one item of the state. */
 int32_t ath__integrator_items(const ath_integrator *integrator, const ath__state_info *item);
+/* Parameters of ops->deform; those of a cell that is held if there is none. */
+void ath__integrator_deform(const ath_integrator *integrator, ath__deform_parameters *out);
+/* Bytes of work memory of its updates, of systems of at most n atoms; NULL: an update that needs
+ * nothing of its own. */
+size_t ath__integrator_work(const ath_integrator *integrator, int32_t n);
 /* Cells per system and per atom. */
 void ath__integrator_cells(const ath_integrator *integrator, int32_t *n_system, int32_t *n_atom);
 /* The row of system cells that a system gets on entry (n_system doubles). */

@@ -69,7 +69,7 @@ ATH__INLINED void ath__md_kick(ath__rows at, double *positions, double *velociti
     ath__rows_store(&at, NULL, v, positions, velocities);
 }
 
-/* r <- a r + b v; parameters is the ath__md_affine. What is fixed rides with the cell. */
+/* r <- a r + b v; parameters is the ath__md_affine. What is fixed rides with the cell: r <- a r. */
 ATH__INLINED void ath__md_drift(ath__rows at, double *positions, double *velocities,
                                 void *parameters)
 {
@@ -79,7 +79,17 @@ ATH__INLINED void ath__md_drift(ath__rows at, double *positions, double *velocit
         r[k] = at.positions[k];
         v[k] = at.velocities[k];
     }
-    ath__md_transform(parameters, r, v, r);
+    if (at.fixed) {
+        const double rest[ATH__ROWS3] = {0.0};
+        double carried[ATH__ROWS3];
+        ath__md_transform(parameters, r, rest, carried);
+        ath__md_transform(parameters, r, v, r);
+        for (int k = 0; k < ATH__ROWS3; k++) {
+            r[k] = at.fixed[k] ? carried[k] : r[k];
+        }
+    } else {
+        ath__md_transform(parameters, r, v, r);
+    }
     ATH__LANE_LOOP
     for (int k = 0; k < ATH__ROWS3; k++) {
         positions[k] = r[k];

@@ -15,7 +15,7 @@ typedef struct fixture {
     ath_context *ctx;
     ath_device *device;
     ath_model *lj;
-    ath_integrator *nve, *fire, *langevin;
+    ath_integrator *nve, *minimizer, *langevin;
     char path[64];
 } fixture;
 
@@ -25,7 +25,8 @@ static void fixture_open(fixture *f, const char *device)
     OK(f->ctx, ath_device_open(f->ctx, device, &f->device));
     OK(f->ctx, ath_model_create(f->ctx, "lj:epsilon=0.0104,sigma=3.4,cutoff=8.5", &f->lj));
     OK(f->ctx, ath_integrator_create(f->ctx, "nve:timestep=4", &f->nve));
-    OK(f->ctx, ath_integrator_create(f->ctx, "fire", &f->fire));
+    /* the minimizer with most to carry: state of systems and of atoms */
+    OK(f->ctx, ath_integrator_create(f->ctx, "lbfgs:memory=3,cell=full", &f->minimizer));
     OK(f->ctx, ath_integrator_create(f->ctx, "langevin:timestep=4,temperature=60,friction=0.01",
                                      &f->langevin));
     snprintf(f->path, sizeof f->path, "checkpoint_%s.ath", device);
@@ -35,7 +36,7 @@ static void fixture_close(fixture *f)
 {
     (void)remove(f->path);
     ath_integrator_destroy(&f->nve);
-    ath_integrator_destroy(&f->fire);
+    ath_integrator_destroy(&f->minimizer);
     ath_integrator_destroy(&f->langevin);
     ath_model_destroy(&f->lj);
     ath_device_close(&f->device);
@@ -71,7 +72,7 @@ static ath_dynamics_config config_of(const fixture *f, ath_integrator *integrato
     config.integrator = integrator;
     config.convergence_hook = fmax > 0 ? &c : NULL;
     config.n_steps = n_steps;
-    config.velocities = integrator == f->fire ? ATH_VELOCITIES_ZERO : ATH_VELOCITIES_THERMAL;
+    config.velocities = integrator == f->minimizer ? ATH_VELOCITIES_ZERO : ATH_VELOCITIES_THERMAL;
     config.temperature = 60;
     config.seed = 3;
     config.n_threads = 2;
@@ -131,7 +132,7 @@ static engine *engine_make(const fixture *f, enum kind kind, ath_system **queue,
 {
     engine *e = calloc(1, sizeof *e);
     ath_dynamics *parts[3] = {NULL};
-    ath_dynamics_config first = config_of(f, kind == PLAIN ? f->langevin : f->fire,
+    ath_dynamics_config first = config_of(f, kind == PLAIN ? f->langevin : f->minimizer,
                                           kind == PLAIN ? 0 : 0.05, kind == PLAIN ? ATH_UNSET : 12);
     e->sink = sink;
     if (kind == INFLIGHT) {

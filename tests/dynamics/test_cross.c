@@ -1,6 +1,7 @@
 /* The first promise for every registered model with every registered integrator: small systems, 40
  * steps, alone, together, shuffled, with other threads and on the mock device; the bits are the
- * same. A new entry of a registry is covered without a change here, unless it needs options.
+ * same. A new entry of a registry is covered without a change here, unless it needs options. Those
+ * of the table `more` are covered besides.
  */
 #include "dynamics/structures.h"
 
@@ -40,6 +41,9 @@ static const need *need_of(const char *name)
 /* Options that make an integrator another one. */
 static const char *const variants[] = {
     "nve:grid=true",
+    "fire:cell=full",
+    "fire2:cell=shape,form=unit",
+    "lbfgs:cell=full,pressure=2,memory=3",
     "nose_hoover:chain=1,yoshida=7,substeps=2",
     "npt:coupling=aniso,tau_p=200",
     "npt:coupling=triclinic,pressure_xy=0.1,temperature_change=100,ramp=20",
@@ -48,15 +52,16 @@ static const char *const variants[] = {
 };
 enum { VARIANTS = sizeof variants / sizeof *variants };
 
-/* Whether it is for systems with a volume only: those with a pressure are. */
+/* Whether it is for systems with a volume only: dynamics with a pressure is, optimizers, which have
+ * an option for the cell, are not. */
 static bool wants_volume(const ath_option *options)
 {
+    bool pressure = false, cell = false;
     for (const ath_option *o = options; o && o->type != ATH_OPTION_END; o++) {
-        if (!strcmp(o->name, "pressure")) {
-            return true;
-        }
+        pressure = pressure || !strcmp(o->name, "pressure");
+        cell = cell || !strcmp(o->name, "cell");
     }
-    return false;
+    return pressure && !cell;
 }
 
 /* The text of the i-th integrator, NULL behind the last; *bulk: whether it wants a volume. */

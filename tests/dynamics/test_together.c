@@ -30,6 +30,10 @@ static const subject subjects[] = {
     {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "fire2:dt=2,t_max=8", 18, 3.9, 0, 0.001},
     {"emt", "langevin:timestep=4,temperature=3000,friction=0.01", 29, 2.5, 3000, 0.05},
     {"emt", "fire:dt=5", 79, 2.9, 0, 0.001},
+    {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "lbfgs:curvature=5,memory=3", 18, 3.9, 0, 0.001},
+    {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "lbfgs:cell=full,memory=2", 18, 3.9, 0, 0.001},
+    {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "fire:dt=5,cell=full", 18, 3.9, 0, 0.001},
+    {"lj:epsilon=0.0104,sigma=3.4,cutoff=7", "fire2:dt=2,t_max=8,cell=full", 18, 3.9, 0, 0.001},
 };
 
 typedef struct setting {
@@ -150,14 +154,20 @@ SUBJECT(3)
 SUBJECT(4)
 SUBJECT(5)
 SUBJECT(6)
+SUBJECT(7)
+SUBJECT(8)
+SUBJECT(9)
+SUBJECT(10)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_subject_0), cmocka_unit_test(test_subject_1),
-        cmocka_unit_test(test_subject_2), cmocka_unit_test(test_subject_3),
-        cmocka_unit_test(test_subject_4), cmocka_unit_test(test_subject_5),
-        cmocka_unit_test(test_subject_6),
+        cmocka_unit_test(test_subject_0),  cmocka_unit_test(test_subject_1),
+        cmocka_unit_test(test_subject_2),  cmocka_unit_test(test_subject_3),
+        cmocka_unit_test(test_subject_4),  cmocka_unit_test(test_subject_5),
+        cmocka_unit_test(test_subject_6),  cmocka_unit_test(test_subject_7),
+        cmocka_unit_test(test_subject_8),  cmocka_unit_test(test_subject_9),
+        cmocka_unit_test(test_subject_10),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

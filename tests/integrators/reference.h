@@ -68,7 +68,7 @@ static inline bool reference_next(reference *ref)
 /* Compares the rig with the block "after K ..." that was just begun. */
 static inline void reference_compare(const reference *ref, const test_rig *rig, double tolerance)
 {
-    double r[3 * MAX_ATOMS], v[3 * MAX_ATOMS], cells[8], dt, alpha, n;
+    double r[3 * MAX_ATOMS], v[3 * MAX_ATOMS], cells[RIG_MAX_CELLS], dt, alpha, n;
     assert_int_equal(fscanf(ref->file, "%lf %lf %lf", &dt, &alpha, &n), 3);
     rig_read(rig, ATH_FIELD_POSITIONS, 0, r);
     rig_read(rig, ATH_FIELD_VELOCITIES, 0, v);
@@ -152,7 +152,7 @@ static inline void reference_worked(const char *integrator, const reference_row 
     rig_enter(&rig);
     rig_forces(&rig, unit_spring, NULL);
     for (int i = 0; i < n_rows; i++) {
-        double r[3], v[3], cells[8];
+        double r[3], v[3], cells[RIG_MAX_CELLS];
         rig_steps(&rig, rows[i].step - steps, unit_spring, NULL);
         steps = rows[i].step;
         rig_read(&rig, ATH_FIELD_POSITIONS, 0, r);

@@ -71,11 +71,15 @@ static void rig_fill(test_rig *rig, ath_system *system, const rig_spec *spec)
     if (spec->n > 5) {
         m[5] = 0.0; /* a massless atom */
     }
-    static const double cell[9] = {14.0, 0.5, -1.0, 2.0, 13.0, 0.25, -0.75, 1.5, 12.0};
-    void *pbc = NULL;
-    memcpy(rig_field(rig, system, ATH_FIELD_CELL), cell, sizeof cell);
-    RIG_OK(rig, ath_system_field(system, ATH_FIELD_PBC, &pbc));
-    memcpy(pbc, (const int32_t[]){1, 1, 1}, 3 * sizeof(int32_t));
+    if (rig->integrator->ops->moves_cell) {
+        double *cell = rig_field(rig, system, ATH_FIELD_CELL);
+        void *pbc = NULL;
+        RIG_OK(rig, ath_system_field(system, ATH_FIELD_PBC, &pbc));
+        for (int32_t k = 0; k < 9; k++) {
+            cell[k] = (k % 4 == 0 ? 10.0 : 0.0) + 1.5 * (rig_random(&random) - 0.5);
+        }
+        memcpy(pbc, (int32_t[]){1, 1, 1}, 3 * sizeof(int32_t));
+    }
     if (spec->fixed) {
         void *rows = NULL;
         RIG_OK(rig, ath_system_field(system, ATH_FIELD_FIXED, &rows));
@@ -146,25 +150,6 @@ void rig_write(test_rig *rig, ath_field_id field, int32_t index, const void *val
     RIG_OK(rig, ath_batch_write(rig->batch, field, index, values));
 }
 
-/* Stress as if the forces were those of the system on itself: - sum r f / V, made symmetric. Some
- * of it only: atoms are scattered over the cell, and sums would be large. */
-static void rig_stress(test_rig *rig, int32_t index, int32_t n, const double *r, const double *f)
-{
-    double cell[9], stress[9] = {0};
-    rig_read(rig, ATH_FIELD_CELL, index, cell);
-    const double volume = cell[0] * (cell[4] * cell[8] - cell[5] * cell[7]) -
-                          cell[1] * (cell[3] * cell[8] - cell[5] * cell[6]) +
-                          cell[2] * (cell[3] * cell[7] - cell[4] * cell[6]);
-    for (int32_t i = 0; i < n; i++) {
-        for (int k = 0; k < 9; k++) {
-            const double a = r[3 * i + k / 3] * f[3 * i + k % 3];
-            const double b = r[3 * i + k % 3] * f[3 * i + k / 3];
-            stress[k] -= 0.5 * (a + b) / volume / (1 + n);
-        }
-    }
-    rig_write(rig, ATH_FIELD_STRESS, index, stress);
-}
-
 void rig_forces(test_rig *rig, rig_force force, const void *arg)
 {
     for (int32_t i = 0; i < ath_batch_n_systems(rig->batch); i++) {
@@ -174,8 +159,16 @@ void rig_forces(test_rig *rig, rig_force force, const void *arg)
         rig_read(rig, ATH_FIELD_POSITIONS, i, r);
         force(n, r, f, arg);
         rig_write(rig, ATH_FIELD_FORCES, i, f);
-        rig_stress(rig, i, n, r, f);
         free(r);
+        if (rig->integrator->ops->moves_cell) {
+            double cell[9], stress[9];
+            rig_read(rig, ATH_FIELD_CELL, i, cell);
+            for (int k = 0; k < 9; k++) {
+                const double strain = 0.05 * (cell[k] + cell[3 * (k % 3) + k / 3]);
+                stress[k] = 0.5 * (strain - (k % 4 == 0 ? 1.0 : 0.0));
+            }
+            rig_write(rig, ATH_FIELD_STRESS, i, stress);
+        }
     }
 }
 
@@ -250,6 +243,44 @@ void rig_set_flags(test_rig *rig, int32_t index, int32_t flags)
     RIG_OK(rig, ath__device_upload(rig->device, at, &flags, sizeof flags));
 }
 
+/* Copies positions, velocities, cell and integrator state of a system, to or from. */
+static int64_t rig_copy(const test_rig *rig, int32_t index, double *saved, bool back)
+{
+    const int64_t n = ath_batch_n_atoms_of(rig->batch, index);
+    const int64_t slot = ath__batch_slot(rig->batch, index);
+    ath__view view;
+    ath__batch_view(rig->batch, &view);
+    const int64_t first = ath__batch_first_row(rig->batch, (int32_t)slot);
+    double *const from[] = {view.positions + 3 * first, view.velocities + 3 * first,
+                            view.cell + 9 * slot, view.system_state + slot * rig->n_system,
+                            rig->n_atom > 0 ? view.atom_state + first * rig->n_atom : NULL};
+    const int64_t counts[] = {3 * n, 3 * n, 9, rig->n_system, n * rig->n_atom};
+    int64_t at = 0;
+    for (int k = 0; k < 5; at += counts[k++]) {
+        const size_t bytes = (size_t)counts[k] * sizeof(double);
+        if (saved && bytes > 0) {
+            RIG_OK(rig, back ? ath__device_upload(rig->device, from[k], saved + at, bytes)
+                             : ath__device_download(rig->device, saved + at, from[k], bytes));
+        }
+    }
+    return at;
+}
+
+double *rig_save(const test_rig *rig, int32_t index, int64_t *n)
+{
+    *n = rig_copy(rig, index, NULL, false);
+    double *saved = calloc((size_t)*n, sizeof *saved);
+    assert_non_null(saved);
+    rig_copy(rig, index, saved, false);
+    return saved;
+}
+
+void rig_restore(test_rig *rig, int32_t index, double *saved)
+{
+    rig_copy(rig, index, saved, true);
+    free(saved);
+}
+
 /* Adds rows of a field to a hash. */
 static void rig_hash_field(const test_rig *rig, int32_t index, ath_field_id field, ath__hash *h)
 {
@@ -268,7 +299,6 @@ uint64_t rig_hash(const test_rig *rig, int32_t index)
 {
     ath__hash h;
     uint64_t out[2];
-    double cells[RIG_MAX_CELLS];
     ath__hash_begin(&h, 1, 2);
     for (ath_field_id field = 0; field < ATH_N_CORE_FIELDS; field++) {
         if (ath_batch_has_field(rig->batch, field)) {
@@ -276,9 +306,11 @@ uint64_t rig_hash(const test_rig *rig, int32_t index)
         }
     }
     const int32_t flags = rig_flags(rig, index);
-    rig_cells(rig, index, cells);
+    int64_t n = 0;
+    double *state = rig_save(rig, index, &n);
     ath__hash_update(&h, &flags, sizeof flags);
-    ath__hash_update(&h, cells, (size_t)rig->n_system * sizeof *cells);
+    ath__hash_update(&h, state, (size_t)n * sizeof *state);
+    free(state);
     ath__hash_end(&h, out);
     return out[0];
 }

@@ -15,10 +15,10 @@
 #include "data/batch_private.h"
 #include "integrators/integrator.h"
 
-enum { RIG_MAX_SYSTEMS = 64, RIG_MAX_CELLS = 1024 };
+enum { RIG_MAX_SYSTEMS = 64, RIG_MAX_CELLS = 512 };
 
-/* What a test asks of a system; positions and velocities are random numbers of `content`, in a
- * skewed cell that is periodic. */
+/* What a test asks of a system; positions and velocities are random numbers of `content`. Where the
+ * integrator moves the cell, it has one of 10 angstrom, more or less, and is periodic. */
 typedef struct rig_spec {
     int32_t n;        /* atoms */
     uint64_t uid;     /* low half of the uid; the high half is 1 */
@@ -51,7 +51,8 @@ int32_t rig_add(test_rig *rig, const rig_spec *specs, int32_t n);
 int32_t rig_add_atoms(test_rig *rig, int32_t n, const double *r, const double *v, const double *m);
 /* Makes state rows and fills them as on entry. Call after the last rig_add. */
 void rig_enter(test_rig *rig);
-/* Computes the forces of every system, and some stress. */
+/* Computes the forces of every system; where the integrator moves the cell, also a stress that
+ * pulls it to a cube of 10 angstrom. */
 void rig_forces(test_rig *rig, rig_force force, const void *arg);
 /* One half step of the listed systems (indices in public order). */
 void rig_half(test_rig *rig, bool second, const int32_t *indices, int32_t n);
@@ -63,9 +64,12 @@ void rig_write(test_rig *rig, ath_field_id field, int32_t index, const void *val
 void rig_cells(const test_rig *rig, int32_t index, double *out); /* [n_system] */
 int32_t rig_flags(const test_rig *rig, int32_t index);
 void rig_set_flags(test_rig *rig, int32_t index, int32_t flags);
+/* Everything that updates change of a system, to be put back later: allocated, [*n] doubles. */
+double *rig_save(const test_rig *rig, int32_t index, int64_t *n);
+void rig_restore(test_rig *rig, int32_t index, double *saved); /* frees it */
 /* 64-bit hash of everything that is stored of a system, flags and integrator state included. */
 uint64_t rig_hash(const test_rig *rig, int32_t index);
-/* The same of positions, velocities and the integrator's own cells only. */
+/* The same of positions, velocities, cell and the integrator's own cells of the system only. */
 uint64_t rig_hash_motion(const test_rig *rig, int32_t index);
 
 /* F = -k (r - r0) with its own k and r0 for each component of an atom; arg is not used. */

@@ -74,7 +74,7 @@ static void test_rest(void **state)
 {
     (void)state;
     const double r0[] = {1, 2, 3}, m = 1.0;
-    double r[3], f[3] = {0}, cells[8];
+    double r[3], f[3] = {0}, cells[RIG_MAX_CELLS];
     test_rig rig;
     rig_open(&rig, "host", "fire:dt=2,dt_min=0.5");
     rig_add_atoms(&rig, 1, r0, NULL, &m);

@@ -35,7 +35,7 @@ static void test_clamp(void **state)
 {
     (void)state;
     enum { N = 20 };
-    double r0[3 * N], r[3 * N], m[N], cells[8], longest = 0.0, free2 = 0.0;
+    double r0[3 * N], r[3 * N], m[N], cells[RIG_MAX_CELLS], longest = 0.0, free2 = 0.0;
     uint64_t random = 31;
     for (int k = 0; k < 3 * N; k++) {
         r0[k] = 200.0 * (rig_random(&random) - 0.5);
@@ -71,7 +71,7 @@ static void test_rest(void **state)
 {
     (void)state;
     const double r0[] = {1, 2, 3}, m = 1.0;
-    double r[3], f[3] = {0}, cells[8];
+    double r[3], f[3] = {0}, cells[RIG_MAX_CELLS];
     test_rig rig;
     rig_open(&rig, "host", "fire2:dt=0.5,t_min=0.3");
     rig_add_atoms(&rig, 1, r0, NULL, &m);

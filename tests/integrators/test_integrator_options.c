@@ -213,10 +213,11 @@ static void test_tables(void **state)
         for (const ath__state_info *s = it->ops->states; s->name; s++) {
             assert_true(s->option >= 0 && s->option <= n_options);
             assert_true(s->n > 0 && (s->option == 0 || s->scale != 0.0));
-            assert_true(s->times >= 0 && s->times <= n_options);
-            if (s->times > 0) { /* the option's default */
+            assert_true(s->times >= 0 && s->times <= n_options && (s->times > 0 || !s->square));
+            if (s->times > 0) { /* the option's default, or its square */
+                const int32_t times = atoi(options[s->times - 1].fallback);
                 assert_int_equal(options[s->times - 1].type, ATH_OPTION_INT);
-                n += s->n * atoi(options[s->times - 1].fallback);
+                n += s->n * times * (s->square ? times : 1);
             } else {
                 n += s->n;
             }
@@ -299,9 +300,8 @@ static void *failing_resize(void *user, void *block, size_t old_bytes, size_t ne
     return fresh;
 }
 
-static void test_no_memory(void **state)
+static void check_no_memory(const char *text)
 {
-    (void)state;
     bool done = false;
     for (int64_t n = 0; !done; n++) {
         failing f = {.left = INT64_MAX};
@@ -310,7 +310,7 @@ static void test_no_memory(void **state)
         ath_integrator *it = NULL;
         assert_int_equal(ath_context_create(&config, &ctx), ATH_OK);
         f.left = n;
-        const ath_status status = ath_integrator_create(ctx, "langevin:temperature=5", &it);
+        const ath_status status = ath_integrator_create(ctx, text, &it);
         done = status == ATH_OK;
         assert_true(done || status == ATH_E_NO_MEMORY);
         assert_true(done == (it != NULL));
@@ -319,6 +319,13 @@ static void test_no_memory(void **state)
         ath_context_destroy(&ctx);
         assert_int_equal(f.alive, 0);
     }
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    check_no_memory("langevin:temperature=5");
+    check_no_memory("lbfgs:cell=full,mask=110001"); /* with a text among the options */
 }
 
 int main(void)
