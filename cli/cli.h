@@ -149,9 +149,9 @@ enum cli_velocities { CLI_VELOCITIES_AUTO, CLI_VELOCITIES_NEW, CLI_VELOCITIES_KE
 typedef struct cli_settings {
     const char *model, *out, *device, *skip;
     const char *integrator, *pressure, *coupling, *friction, *tau_t, *tau_p, *ramp; /* or NULL */
-    double fmax, timestep, temperature;
+    double fmax, smax, timestep, temperature;
     int64_t steps, every, velocities, threads, seed, max_systems, max_atoms;
-    int64_t ensemble, log, positions, per_system;
+    int64_t ensemble, log, positions, per_system, cell;
     int64_t strict, overwrite, verbose, quiet, help, version;
     int64_t models, integrators, devices;
     char **inputs; /* [n_inputs] */

@@ -5,7 +5,6 @@
 
 #include "run.h"
 
-enum { MD_TEXT = 1024 };
 enum { MD_AUTO, MD_NVE, MD_NVT, MD_NPT, MD_NPH }; /* as --ensemble has them */
 
 /* Which integrator keeps what; the first of an ensemble is taken where none is named. */
@@ -111,114 +110,37 @@ static int md_ramp(cli *c, const cli_settings *s, md_targets *out)
 
 /* ---- the integrator's text ---- */
 
-typedef struct md_text {
-    cli *c;
-    const char *name;          /* what was asked for, perhaps with options */
-    const ath_option *options; /* that there are */
-    char text[MD_TEXT];
-    size_t n;
-    int code;
-} md_text;
-
-static bool md_has(const md_text *t, const char *key)
+static void md_describe(const cli_settings *s, const md_targets *targets, cli_scheme *t)
 {
-    for (const ath_option *o = t->options; o && o->type != ATH_OPTION_END; o++) {
-        if (!strcmp(o->name, key)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether the user's own text gives the option already. */
-static bool md_given(const md_text *t, const char *key)
-{
-    const size_t n = strlen(key);
-    const char *p = strchr(t->name, ':');
-    for (; p; p = strchr(p + 1, ',')) {
-        if (!strncmp(p + 1, key, n) && p[1 + n] == '=') {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Adds key=value; flag: what to name if the integrator has no such option, NULL: then it is left
- * out. */
-static void md_add(md_text *t, const char *key, const char *value, const char *flag)
-{
-    if (!value || t->code) {
-        return;
-    }
-    if (!md_has(t, key)) {
-        if (flag) {
-            t->code = cli_fail(t->c, CLI_USAGE, "md: --%s means nothing to integrator '%.*s'", flag,
-                               (int)strcspn(t->name, ":"), t->name);
-        }
-        return;
-    }
-    if (md_given(t, key)) {
-        return;
-    }
-    const size_t room = sizeof t->text - t->n;
-    const int n =
-        snprintf(t->text + t->n, room, "%c%s=%s", strchr(t->text, ':') ? ',' : ':', key, value);
-    if (n < 0 || (size_t)n >= room) {
-        t->code = cli_fail(t->c, CLI_USAGE, "md: the options of the integrator are too long");
-        return;
-    }
-    t->n += (size_t)n;
-}
-
-static void md_add_real(md_text *t, const char *key, double value, const char *flag)
-{
-    char text[64];
-    (void)snprintf(text, sizeof text, "%.17g", value);
-    md_add(t, key, text, flag);
-}
-
-static void md_describe(const cli_settings *s, const md_targets *targets, md_text *t)
-{
-    md_add_real(t, "timestep", s->timestep, NULL);
-    md_add_real(t, "temperature", targets->temperature, NULL);
-    md_add(t, "pressure", targets->pressure, "pressure");
-    md_add(t, "coupling", s->coupling, "coupling");
-    md_add(t, "friction", s->friction, "friction");
-    md_add(t, "tau_t", s->tau_t, "tau-t");
-    md_add(t, "tau_p", s->tau_p, "tau-p");
+    cli_scheme_add_real(t, "timestep", s->timestep, NULL);
+    cli_scheme_add_real(t, "temperature", targets->temperature, NULL);
+    cli_scheme_add(t, "pressure", targets->pressure, "pressure");
+    cli_scheme_add(t, "coupling", s->coupling, "coupling");
+    cli_scheme_add(t, "friction", s->friction, "friction");
+    cli_scheme_add(t, "tau_t", s->tau_t, "tau-t");
+    cli_scheme_add(t, "tau_p", s->tau_p, "tau-p");
     if (targets->temperature_change != 0.0) {
-        md_add_real(t, "temperature_change", targets->temperature_change, "ramp temp");
+        cli_scheme_add_real(t, "temperature_change", targets->temperature_change, "ramp temp");
     }
     if (targets->pressure_change != 0.0) {
-        md_add_real(t, "pressure_change", targets->pressure_change, "ramp pressure");
+        cli_scheme_add_real(t, "pressure_change", targets->pressure_change, "ramp pressure");
     }
     if (s->ramp) {
-        md_add_real(t, "ramp", (double)s->steps, "ramp");
+        cli_scheme_add_real(t, "ramp", (double)s->steps, "ramp");
     }
 }
 
 /* The text of the integrator for all that was asked for. */
-static int md_integrator(cli *c, const cli_settings *s, const md_targets *targets, md_text *out)
+static int md_integrator(cli *c, const cli_settings *s, const md_targets *targets, cli_scheme *out)
 {
     const char *name = NULL;
-    *out = (md_text){.c = c};
-    out->code = md_choose(c, s, &out->name);
-    if (out->code) {
-        return out->code;
+    int code = md_choose(c, s, &name);
+    code = code ? code : cli_scheme_begin(c, "md", name, out);
+    if (!code) {
+        md_describe(s, targets, out);
+        code = out->code;
     }
-    const size_t length = strcspn(out->name, ":");
-    for (int32_t i = 0; ath_integrator_list(i, &name, NULL, &out->options) == ATH_OK; i++) {
-        if (strlen(name) == length && !strncmp(name, out->name, length)) {
-            break;
-        }
-    }
-    out->n = strlen(out->name);
-    if (out->n >= sizeof out->text) {
-        return cli_fail(c, CLI_USAGE, "md: the options of the integrator are too long");
-    }
-    memcpy(out->text, out->name, out->n + 1);
-    md_describe(s, targets, out);
-    return out->code;
+    return code;
 }
 
 static int md_run(cli *c, const cli_settings *s)
@@ -231,7 +153,7 @@ static int md_run(cli *c, const cli_settings *s)
     static const unsigned positions[] = {0, ATH_EXTXYZ_WRAPPED,
                                          ATH_EXTXYZ_WRAPPED | ATH_EXTXYZ_UNWRAPPED};
     md_targets targets = {.temperature = s->temperature, .pressure = s->pressure};
-    md_text text;
+    cli_scheme text;
     cli_run_stage stage = {.name = "md", .config = ath_dynamics_defaults()};
     const cli_run_plan plan = {
         .command = &cli_command_md,

@@ -4,7 +4,7 @@
 #include "run.h"
 
 /* Integrators that look for a minimum: the velocities that they leave behind mean nothing. */
-static const char *const plan_optimizers[] = {"fire", "fire2", NULL};
+static const char *const plan_optimizers[] = {"fire", "fire2", "lbfgs", NULL};
 
 static bool plan_is_dynamics(const char *integrator)
 {

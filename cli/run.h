@@ -198,6 +198,24 @@ int cli_plan_job(cli *c, const cli_command *command, const cli_job *job, cli_set
                  cli_run_plan *out);
 void cli_plan_free(cli *c, cli_run_plan *plan);
 
+/* ---- the text of an integrator (scheme.c) ---- */
+
+enum { CLI_SCHEME_TEXT = 1024 };
+typedef struct cli_scheme {
+    cli *c;
+    const char *command;       /* for messages */
+    const char *name;          /* what was asked for, perhaps with options */
+    const ath_option *options; /* that there are; NULL: there is no such integrator */
+    char text[CLI_SCHEME_TEXT];
+    size_t n;
+    int code; /* of the first failure of an addition */
+} cli_scheme;
+int cli_scheme_begin(cli *c, const char *command, const char *name, cli_scheme *out);
+/* Adds key=value (NULL: nothing), unless the user's own text has it. flag: the option to name in
+ * the message if the integrator has no such key; NULL: it is then left out. */
+void cli_scheme_add(cli_scheme *t, const char *key, const char *value, const char *flag);
+void cli_scheme_add_real(cli_scheme *t, const char *key, double value, const char *flag);
+
 /* ---- hooks and sinks of a job (job_hooks.c) ---- */
 
 typedef struct cli_job_parts {

@@ -496,6 +496,43 @@ group_ensembles()
     done
 }
 
+group_cells()
+{
+    cp "$examples/bulk.extxyz" b.xyz
+    cp "$examples/clusters.extxyz" c.xyz
+    for optimizer in fire fire2 lbfgs; do
+        expect 0 relax b.xyz c.xyz --optimizer $optimizer --fmax 0.005 --steps 3000 --out "none_$optimizer"
+        expect 0 relax b.xyz c.xyz --optimizer $optimizer --cell full --fmax 0.005 --smax 0.02 --steps 3000 \
+            --out "full_$optimizer"
+        same "$optimizer: all converge" "$(column reason "full_$optimizer/results.csv" | tr ' ' '\n' | sort -u)" converged
+        # stresses in results.csv are GPa; structures without a full cell have none
+        same "$optimizer: stresses" "$(awk -F, 'NR > 1 && $12 != "" && $12 > 0.0201 { n++ } END { print n + 0 }' \
+            "full_$optimizer/results.csv")" 0
+        # a cell that relaxes never ends higher
+        same "$optimizer: energies" "$(paste -d, "none_$optimizer/results.csv" "full_$optimizer/results.csv" |
+            awk -F, 'NR > 1 && $22 > $10 + 1e-4 { n++ } END { print n + 0 }')" 0
+    done
+    # the three agree, and so do they under pressure
+    for how in 'full' 'full --pressure 5' 'iso --pressure 5' 'shape'; do
+        name=$(echo "$how" | tr -d ' -')
+        for optimizer in fire2 lbfgs; do
+            # shellcheck disable=SC2086
+            expect 0 relax b.xyz --optimizer $optimizer --cell $how --fmax 0.001 --smax 0.005 --steps 5000 \
+                --out "at_${name}_$optimizer"
+        done
+        same "$how: energies agree" "$(paste -d, "at_${name}_fire2/results.csv" "at_${name}_lbfgs/results.csv" |
+            awk -F, 'NR > 1 { d = $10 - $22; if (d < 0) d = -d; if (d / $5 > 1e-4) n++ } END { print n + 0 }')" 0
+    done
+    says '"integrator": "lbfgs:.*cell=full,.*pressure=5,' at_fullpressure5_lbfgs/job.json
+    expect 0 relax b.xyz --optimizer lbfgs:memory=4,cell=iso --steps 500 --out own
+    says 'memory=4,.*cell=iso' own/job.json
+    for wrong in '--optimizer nosuch' '--optimizer langevin' '--pressure 3' '--cell cubic' \
+        '--optimizer fire:max_step=-1' '--cell full --pressure high'; do
+        # shellcheck disable=SC2086
+        expect 64 relax b.xyz $wrong --out wrong
+    done
+}
+
 group_static()
 {
     expect 0 static "$examples"/*.extxyz
