@@ -10,8 +10,11 @@
  *
  * where V = |det h|, K_ij = sum m v_i v_j, s is the stress (tensile positive) of the last forces, P
  * the target, b the compressibility, and X a symmetric matrix of independent normal numbers, those
- * off the diagonal with the variance 1/2. "iso" takes the mean of the diagonal for all three, which
- * for V is the equation of the first paper; "aniso" the diagonal, "triclinic" all six.
+ * off the diagonal with the variance 1/2. X is half the sum of the numbers of this step and of the
+ * one before (Leimkuhler and Matthews, Appl. Math. Res. Express 2013 (2013) 34), so that the
+ * distribution of a harmonic cell has no error of first order in dt. "iso" takes the mean of the
+ * diagonal for all three, which for V is the equation of the first paper; "aniso" the diagonal,
+ * "triclinic" all six.
  *
  * The distribution that this keeps, up to errors of the order of dt, is exp(-(U + K + P V) / kT) dr
  * dp d ln V V for "iso", and the same with V dh / V^3 otherwise, which is that of the isothermal-

@@ -20,7 +20,7 @@ static void conserved_record(void *user, const physics_view *view, double *colum
  * steps of a higher order of dt. */
 static double conserved_swing(const stat_series *s)
 {
-    enum { WINDOW = 10 };
+    enum { WINDOW = 20 };
     double sum = 0.0;
     int64_t n = 0;
     for (int32_t k = 0; k < s->n_series; k++) {
@@ -50,11 +50,12 @@ static void conserved_measure(const physics_conserved *c, double step, stat_esti
     physics_open(&b, PHYSICS_LJ_SHORT);
     physics_add_crystals(&b, &physics_drop, (int32_t)physics_size(16, 32), 61);
     physics_melt(&b, physics_drop_kelvin);
-    physics_run run = {.integrator = text, .seed = 62, .steps = 100};
+    /* to the same place in time, and long enough for a box to find its size */
+    physics_run run = {.integrator = text, .seed = 62, .steps = (int64_t)(8000.0 / step)};
     physics_go(&b, &run, NULL);
     run.seed = 63;
-    run.interval = 20;
-    run.steps = physics_size(20000, 100000);
+    run.interval = (int64_t)(40.0 / step); /* the same records, and the same time */
+    run.steps = (int64_t)((double)physics_size(20000, 100000) * c->step / step);
     run.n_columns = 1;
     run.record = conserved_record;
     physics_go(&b, &run, &t);
