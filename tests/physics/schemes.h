@@ -64,6 +64,7 @@ static const physics_scheme schemes_npt[] = {
     {.name = "npt, aniso",
      .text = SCHEMES_NPT("tau_p=400,coupling=aniso"),
      .removed = 3,
+     .solid = true,
      .late = true},
     {.name = "npt, triclinic", .text = SCHEMES_NPT("tau_p=400,coupling=triclinic"), .removed = 3},
     {.name = "crescale, iso",
