@@ -107,19 +107,26 @@ static ath_status crescale_post_update(const void *state, const ath__update *u)
     return crescale_cell(s, u, ATH_K_CRESCALE_POST);
 }
 
-const ath__integrator_ops ath__integrator_crescale = {
-    .abi = ATH_ABI,
-    .name = "crescale",
-    .state_size = sizeof(crescale_state),
-    .options = crescale_options,
-    .help = "molecular dynamics at constant temperature and pressure: stochastic cell rescaling",
-    .states = crescale_states,
-    .needs = (const ath_field_id[]){ATH_FIELD_FORCES, ATH_FIELD_STRESS, -1},
-    .provides = (const ath_field_id[]){ATH_FIELD_POSITIONS, ATH_FIELD_VELOCITIES, ATH_FIELD_CELL,
-                                       ATH_FIELD_BATH, -1},
-    .moves_cell = true,
-    .scales_velocities = true,
-    .init = crescale_init,
-    .pre_update = crescale_pre_update,
-    .post_update = crescale_post_update,
-};
+static const ath__integrator_ops *crescale_variant(const void *state);
+
+#define CRESCALE_TABLE                                                                             \
+    .abi = ATH_ABI, .name = "crescale", .state_size = sizeof(crescale_state),                      \
+    .options = crescale_options,                                                                   \
+    .help = "molecular dynamics at constant temperature and pressure: stochastic cell rescaling",  \
+    .states = crescale_states,                                                                     \
+    .needs = (const ath_field_id[]){ATH_FIELD_FORCES, ATH_FIELD_STRESS, -1},                       \
+    .provides = (const ath_field_id[]){ATH_FIELD_POSITIONS, ATH_FIELD_VELOCITIES, ATH_FIELD_CELL,  \
+                                       ATH_FIELD_BATH, -1},                                        \
+    .moves_cell = true, .variant = crescale_variant, .init = crescale_init,                        \
+    .pre_update = crescale_pre_update, .post_update = crescale_post_update
+
+const ath__integrator_ops ath__integrator_crescale = {CRESCALE_TABLE, .scales_velocities = true};
+
+/* With Langevin dynamics the centre of mass is thermostatted like the rest. */
+static const ath__integrator_ops crescale_langevin = {CRESCALE_TABLE, .moves_centre = true};
+
+static const ath__integrator_ops *crescale_variant(const void *state)
+{
+    const crescale_state *s = state;
+    return s->thermostat == CRESCALE_LANGEVIN ? &crescale_langevin : &ath__integrator_crescale;
+}
