@@ -16,7 +16,7 @@
 #include "integrators/deform.h"
 
 enum { ATH__MAX_SOURCES = 8 }; /* fields that criteria of a dynamics can look at */
-enum { ATH__MAX_OWN = 8 };     /* fields that systems can have options of their own in */
+enum { ATH__MAX_OWN = 16 };    /* fields that systems can have options of their own in */
 
 /* An option that a system may have of its own: its cells of the state in one part. */
 typedef struct ath__own {
