@@ -10,11 +10,8 @@
  *
  * where V = |det h|, K_ij = sum m v_i v_j, s is the stress (tensile positive) of the last forces, P
  * the target, b the compressibility, and X a symmetric matrix of independent normal numbers, those
- * off the diagonal with the variance 1/2. X is half the sum of the numbers of this step and of the
- * one before (Leimkuhler and Matthews, Appl. Math. Res. Express 2013 (2013) 34), so that the
- * distribution of a harmonic cell has no error of first order in dt. "iso" takes the mean of the
- * diagonal for all three, which for V is the equation of the first paper; "aniso" the diagonal,
- * "triclinic" all six.
+ * off the diagonal with the variance 1/2. "iso" takes the mean of the diagonal for all three, which
+ * for V is the equation of the first paper; "aniso" the diagonal, "triclinic" all six.
  *
  * The distribution that this keeps, up to errors of the order of dt, is exp(-(U + K + P V) / kT) dr
  * dp d ln V V for "iso", and the same with V dh / V^3 otherwise, which is that of the isothermal-
@@ -56,18 +53,13 @@ typedef struct ath__crescale_args {
 ATH__CHECK_ARGS(CRESCALE_PRE, ath__crescale_args, update.seed);
 ATH__CHECK_ARGS(CRESCALE_POST, ath__crescale_args, update.seed);
 
-/* X of step `step`: half the sum of the numbers of this step and of the one before, in the order of
- * a 3x3 matrix. */
+/* X, in the order of a 3x3 matrix. */
 ATH__FN void ath__crescale_noise(const uint32_t key[2], int64_t step, double x[9])
 {
     const double half = 0x1.6a09e667f3bcdp-1; /* sqrt(1/2) */
-    double z[6], before[6];
+    double z[6];
     for (uint32_t i = 0; i < 3; i++) {
-        ath__philox_normal2(key, (uint64_t)step + 1, i, ATH__NOISE_CRESCALE, z + 2 * i);
-        ath__philox_normal2(key, (uint64_t)step, i, ATH__NOISE_CRESCALE, before + 2 * i);
-    }
-    for (int i = 0; i < 6; i++) {
-        z[i] = 0.5 * (z[i] + before[i]);
+        ath__philox_normal2(key, (uint64_t)step, i, ATH__NOISE_CRESCALE, z + 2 * i);
     }
     x[0] = z[0];
     x[4] = z[1];

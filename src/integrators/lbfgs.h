@@ -103,6 +103,7 @@ ATH__FN int32_t ath__lbfgs_accept(const ath__lbfgs_parameters *p, const ath__lbf
         return 0;
     }
     for (int32_t k = 0; k < m; k++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): 2 m sums are there */
         sy[head * m + k] = t->s[m + k];
         sy[k * m + head] = t->y[k];
         yy[head * m + k] = yy[k * m + head] = t->y[m + k];
@@ -211,6 +212,7 @@ ATH__FN double ath__lbfgs_shorten(const ath__lbfgs_args *a, const ath__lbfgs_dir
         const double own = ath__deform_shorten(&p, deform, change);
         c = own < c ? own : c;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): set by the direction */
     cells[ATH__LBFGS_SLOPE] = c * d->slope;
     return c;
 }

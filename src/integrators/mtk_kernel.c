@@ -17,7 +17,7 @@ typedef struct mtk_system {
 
 static size_t mtk_cells(const ath__mtk_args *a)
 {
-    return (size_t)(ATH__MTK_ETA + 4 * a->length) * sizeof(double);
+    return (ATH__MTK_ETA + 4 * (size_t)a->length) * sizeof(double);
 }
 
 /* False if the system cannot be served. */

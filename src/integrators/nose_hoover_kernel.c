@@ -10,7 +10,7 @@ void ATH__HOST_KERNEL(nose_hoover)(const void *args, const ath__share *share)
 {
     const ath__nhc_args *a = args;
     const ath__update_args *u = &a->update;
-    const size_t n_cells = (size_t)(ATH__NHC_ETA + 2 * a->length);
+    const size_t n_cells = ATH__NHC_ETA + 2 * (size_t)a->length;
     for (int32_t i = 0; i < *u->n_slots; i++) {
         const int32_t slot = u->slots[i];
         if (u->view.flags[slot] & (a->second ? ATH__POST_SKIPS : ATH__PRE_SKIPS)) {

@@ -68,15 +68,15 @@ static const physics_scheme schemes_npt[] = {
      .late = true},
     {.name = "npt, triclinic", .text = SCHEMES_NPT("tau_p=400,coupling=triclinic"), .removed = 3},
     {.name = "crescale, iso",
-     .text = SCHEMES_CRESCALE("tau_p=120,compressibility=2"),
+     .text = SCHEMES_CRESCALE("tau_p=400,compressibility=2"),
      .removed = 3},
     {.name = "crescale, aniso",
-     .text = SCHEMES_CRESCALE("tau_p=80,compressibility=0.4,coupling=aniso"),
+     .text = SCHEMES_CRESCALE("tau_p=400,compressibility=0.4,coupling=aniso"),
      .removed = 3,
      .solid = true,
      .late = true},
     {.name = "crescale with langevin, triclinic",
-     .text = SCHEMES_CRESCALE("tau_p=80,compressibility=0.4,coupling=triclinic,"
+     .text = SCHEMES_CRESCALE("tau_p=400,compressibility=0.4,coupling=triclinic,"
                               "thermostat=langevin,friction=0.005"),
      .solid = true},
     {.name = "control: the higher pressure 2 % too high",
