@@ -103,10 +103,11 @@ ATH__FN int32_t ath__lbfgs_accept(const ath__lbfgs_parameters *p, const ath__lbf
         return 0;
     }
     for (int32_t k = 0; k < m; k++) {
-        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): 2 m sums are there */
+        /* NOLINTBEGIN(clang-analyzer-core.uninitialized.Assign): 2 m sums of each are there */
         sy[head * m + k] = t->s[m + k];
         sy[k * m + head] = t->y[k];
         yy[head * m + k] = yy[k * m + head] = t->y[m + k];
+        /* NOLINTEND(clang-analyzer-core.uninitialized.Assign) */
     }
     return stored < m ? stored + 1 : m;
 }
