@@ -29,7 +29,7 @@
 #ifndef ATHANOR_INTEGRATORS_CRESCALE_H
 #define ATHANOR_INTEGRATORS_CRESCALE_H
 
-#include "base/matrix3.h"
+#include "integrators/coupling.h"
 #include "integrators/csvr.h"
 
 /* Cells of the state after those of the thermostats: target and its change, compressibility, tau_p,
@@ -43,7 +43,6 @@ enum {
     ATH__CRESCALE_STRAIN, /* [9] */
     ATH__CRESCALE_CELLS = ATH__CRESCALE_STRAIN + 9
 };
-enum { ATH__CRESCALE_ISO, ATH__CRESCALE_ANISO, ATH__CRESCALE_TRICLINIC };
 
 typedef struct ath__crescale_args {
     ath__update_args update;
@@ -69,16 +68,6 @@ ATH__FN void ath__crescale_noise(const uint32_t key[2], int64_t step, double x[9
     x[1] = x[3] = half * z[5];
 }
 
-/* Keeps of a symmetric matrix what the coupling moves. */
-ATH__FN void ath__crescale_project(int32_t coupling, double m[9])
-{
-    const double mean = ath__m3_trace(m) / 3.0;
-    for (int k = 0; k < 9 && coupling != ATH__CRESCALE_TRICLINIC; k++) {
-        const double own = k % 4 == 0 ? m[k] : 0.0;
-        m[k] = coupling == ATH__CRESCALE_ISO && k % 4 == 0 ? mean : own;
-    }
-}
-
 /* E of step `step`, into the cells. kinetic: sum m v v, in the order xx yy zz yz xz xy. */
 ATH__FN void ath__crescale_strain(const ath__crescale_args *a, double *cells, const uint32_t key[2],
                                   int64_t step, const double kinetic[6], const double stress[9],
@@ -88,19 +77,18 @@ ATH__FN void ath__crescale_strain(const ath__crescale_args *a, double *cells, co
                             cells[ATH__LANGEVIN_RAMP]};
     const ath__target p = {cells[ATH__CRESCALE_PRESSURE], cells[ATH__CRESCALE_PRESSURE_CHANGE],
                            cells[ATH__LANGEVIN_RAMP]};
-    const double full[9] = {kinetic[0], kinetic[5], kinetic[4], kinetic[5], kinetic[1],
-                            kinetic[3], kinetic[4], kinetic[3], kinetic[2]};
     const double rate = cells[ATH__CRESCALE_COMPRESSIBILITY] * cells[ATH__LANGEVIN_DT] /
                         (3.0 * cells[ATH__CRESCALE_TAU]);
     const double width = ath__sqrt(2.0 * ath__target_at(kt, step) * rate / volume);
-    double e[9], x[9];
+    double full[9], e[9], x[9];
+    ath__coupling_matrix(kinetic, full);
     ath__crescale_noise(key, step, x);
     for (int k = 0; k < 9; k++) {
         const double pressure = a->extra[k] + (k % 4 == 0 ? ath__target_at(p, step) : 0.0);
         e[k] = rate * ((full[k] / volume - stress[k]) - pressure) + width * x[k];
     }
     ath__m3_symmetric(e, cells + ATH__CRESCALE_STRAIN);
-    ath__crescale_project(a->coupling, cells + ATH__CRESCALE_STRAIN);
+    ath__coupling_project(a->coupling, cells + ATH__CRESCALE_STRAIN);
     cells[ATH__CRESCALE_PULL] = volume * ath__m3_dot(stress, cells + ATH__CRESCALE_STRAIN);
 }
 
@@ -109,9 +97,8 @@ ATH__FN void ath__crescale_strain(const ath__crescale_args *a, double *cells, co
 ATH__FN double ath__crescale_move(const double *cells, const double kinetic[6], double cell[9],
                                   double open[9], double shut[9])
 {
-    const double full[9] = {kinetic[0], kinetic[5], kinetic[4], kinetic[5], kinetic[1],
-                            kinetic[3], kinetic[4], kinetic[3], kinetic[2]};
-    double minus[9], h[9], square[9];
+    double full[9], minus[9], h[9], square[9];
+    ath__coupling_matrix(kinetic, full);
     ath__m3_exp(cells + ATH__CRESCALE_STRAIN, open);
     ath__m3_scale(-1.0, cells + ATH__CRESCALE_STRAIN, minus);
     ath__m3_exp(minus, shut);
@@ -126,12 +113,6 @@ ATH__FN double ath__crescale_energy(const double *cells, const double stress[9],
 {
     return 0.5 *
            (cells[ATH__CRESCALE_PULL] + volume * ath__m3_dot(stress, cells + ATH__CRESCALE_STRAIN));
-}
-
-/* Whether pressure means anything for a system. */
-ATH__FN int ath__crescale_serves(const int32_t pbc[3], double volume)
-{
-    return pbc[0] && pbc[1] && pbc[2] && volume > 0.0 && volume < 1e300;
 }
 
 #endif

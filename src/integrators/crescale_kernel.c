@@ -65,7 +65,7 @@ static void crescale_strain(const ath__crescale_args *a, int32_t slot, const ath
 static bool crescale_serves(const ath__view *v, int32_t slot, double *volume)
 {
     *volume = ath__abs(ath__m3_det(v->cell + 9 * (int64_t)slot));
-    return ath__crescale_serves(v->pbc + 3 * (int64_t)slot, *volume);
+    return ath__coupling_serves(v->pbc + 3 * (int64_t)slot, *volume);
 }
 
 void ATH__HOST_KERNEL(crescale_pre)(const void *args, const ath__share *share)

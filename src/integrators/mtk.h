@@ -32,8 +32,8 @@
 #ifndef ATHANOR_INTEGRATORS_MTK_H
 #define ATHANOR_INTEGRATORS_MTK_H
 
-#include "base/matrix3.h"
 #include "integrators/chain.h"
+#include "integrators/coupling.h"
 #include "integrators/integrator.h"
 #include "integrators/nve.h"
 #include "integrators/target.h"
@@ -55,7 +55,6 @@ enum {
     ATH__MTK_ETA = ATH__MTK_RATE + 9
 };
 enum { ATH__MTK_CELLS = ATH__MTK_ETA + 4 * ATH__CHAIN_MAX }; /* at most */
-enum { ATH__MTK_ISO, ATH__MTK_ANISO, ATH__MTK_TRICLINIC };
 
 typedef struct ath__mtk_args {
     ath__update_args update;
@@ -147,21 +146,14 @@ ATH__FN void ath__mtk_kick_frame(const ath__mtk_args *a, const ath__mtk *m, doub
                                  const double kinetic[6], const double stress[9], double volume)
 {
     const double twice = (kinetic[0] + kinetic[1]) + kinetic[2], t = 0.5 * m->dt / m->inertia;
-    const double full[9] = {kinetic[0], kinetic[5], kinetic[4], kinetic[5], kinetic[1],
-                            kinetic[3], kinetic[4], kinetic[3], kinetic[2]};
-    double force[9], symmetric[9];
+    double full[9], force[9], symmetric[9];
+    ath__coupling_matrix(kinetic, full);
     for (int k = 0; k < 9; k++) {
         const double diagonal = k % 4 == 0 ? twice * m->per_dof - volume * m->pressure : 0.0;
         force[k] = (full[k] - volume * (stress[k] + a->extra[k])) + diagonal;
     }
     ath__m3_symmetric(force, symmetric);
-    if (a->coupling != ATH__MTK_TRICLINIC) {
-        const double mean = ath__m3_trace(symmetric) / 3.0;
-        for (int k = 0; k < 9; k++) {
-            const double own = k % 4 == 0 ? symmetric[k] : 0.0;
-            symmetric[k] = a->coupling == ATH__MTK_ISO && k % 4 == 0 ? mean : own;
-        }
-    }
+    ath__coupling_project(a->coupling, symmetric);
     for (int k = 0; k < 9; k++) {
         rate[k] += t * symmetric[k];
     }
@@ -215,12 +207,6 @@ ATH__FN double ath__mtk_bath(const ath__mtk *m, const double *cells, double volu
                ath__chain_energy(&m->frame, m->eta[1], m->rate[1]);
     }
     return sum;
-}
-
-/* Whether pressure means anything for a system. */
-ATH__FN int ath__mtk_serves(const int32_t pbc[3], double volume)
-{
-    return pbc[0] && pbc[1] && pbc[2] && volume > 0.0 && volume < 1e300;
 }
 
 #endif

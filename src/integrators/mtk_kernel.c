@@ -31,7 +31,7 @@ static bool mtk_open(const ath__mtk_args *a, int32_t slot, const ath__share *sha
     memcpy(s->cells, v->system_state + (int64_t)slot * a->update.n_system_state, mtk_cells(a));
     memcpy(s->cell, v->cell + 9 * (int64_t)slot, sizeof s->cell);
     s->volume = ath__abs(ath__m3_det(s->cell));
-    return ath__mtk_serves(v->pbc + 3 * (int64_t)slot, s->volume);
+    return ath__coupling_serves(v->pbc + 3 * (int64_t)slot, s->volume);
 }
 
 /* What the first member writes back, when all have met. */

@@ -104,7 +104,7 @@ static void test_chain_reverses(void **state)
 
 static void check_barostat(double dof, const double expected[3])
 {
-    const ath__mtk_args args = {.coupling = ATH__MTK_ISO};
+    const ath__mtk_args args = {.coupling = ATH__COUPLING_ISO};
     double cells[ATH__MTK_CELLS] = {0.0}, rate[9] = {1e-4, 0, 0, 0, 1e-4, 0, 0, 0, 1e-4};
     const double kinetic[6] = {0.1, 0.1, 0.1, 0.0, 0.0, 0.0}, volume = 1000;
     const double stress[9] = {0.1 / volume - 0.01, 0, 0, 0, 0.1 / volume - 0.012, 0, 0, 0,
