@@ -108,6 +108,83 @@ static void check_columns(const char *device)
     checks_close(&c);
 }
 
+/* Energies, pressures, volume and density: of a row of the log, and of the same system outside. */
+static void check_thermo(const char *device)
+{
+    checks c;
+    ath_hook hook;
+    checks_open(&c, device);
+    const ath_log_scalar taken = {.name = "density", .value = forty_two};
+    ath_hook_log_config config = {
+        .size = sizeof config, .path = c.path, .thermo = true, .scalars = &taken, .n_scalars = 1};
+    assert_int_equal(ath_hook_log(c.ctx, &config, &hook), ATH_E_ARGUMENT);
+    assert_non_null(strstr(ath_context_message(c.ctx), "density"));
+    config.scalars = NULL;
+    config.n_scalars = 0;
+    OK(c.ctx, ath_hook_log(c.ctx, &config, &hook));
+    c.batch = checks_all(&c);
+    checks_dynamics(&c, &hook, 1);
+    OK(c.ctx, ath_dynamics_run(c.dyn, c.batch, 2));
+    char *text = read_text(c.path);
+    static const char header[] = "step,graph_idx,status,energy,fmax,temperature,kinetic,conserved,"
+                                 "pressure,pxx,pyy,pzz,pyz,pxz,pxy,volume,density,uid\n";
+    assert_memory_equal(text, header, sizeof header - 1);
+    int32_t n_bulk = 0;
+    for (int32_t i = 0; i < CHECKS_SYSTEMS; i++) {
+        const int32_t line = 1 + CHECKS_SYSTEMS + i, n = ath_batch_n_atoms_of(c.batch, i);
+        double masses[64], v[192], h[9], stress[9], bath = 0.0, energy = 0.0, mass = 0.0;
+        double kinetic = 0.0, xy = 0.0;
+        int32_t pbc[3];
+        ath_system *system = NULL;
+        ath_log_row row = {.size = sizeof row};
+        checks_read(&c, ATH_FIELD_MASSES, i, masses);
+        checks_read(&c, ATH_FIELD_VELOCITIES, i, v);
+        checks_read(&c, ATH_FIELD_CELL, i, h);
+        checks_read(&c, ATH_FIELD_PBC, i, pbc);
+        checks_read(&c, ATH_FIELD_STRESS, i, stress);
+        checks_read(&c, ATH_FIELD_ENERGY, i, &energy);
+        checks_read(&c, ATH_FIELD_BATH, i, &bath);
+        for (int32_t k = 0; k < n; k++) {
+            const double *u = v + 3 * k;
+            mass += masses[k];
+            kinetic += 0.5 * masses[k] * (u[0] * u[0] + u[1] * u[1] + u[2] * u[2]);
+            xy += masses[k] * u[0] * u[1];
+        }
+        assert_true(fabs(real_of(text, line, 6) / kinetic - 1.0) < 1e-12);
+        assert_true(fabs(real_of(text, line, 7) - (energy + kinetic + bath)) < 1e-12);
+        OK(c.ctx, ath_batch_get(c.batch, i, &system));
+        OK(c.ctx, ath_log_measure(system, &row));
+        ath_system_destroy(&system);
+        assert_true(row.energy == energy && row.thermo.conserved == real_of(text, line, 7));
+        const double volume =
+            fabs(h[0] * (h[4] * h[8] - h[5] * h[7]) - h[1] * (h[3] * h[8] - h[5] * h[6]) +
+                 h[2] * (h[3] * h[7] - h[4] * h[6]));
+        if (!(pbc[0] && pbc[1] && pbc[2])) {
+            assert_true(isnan(real_of(text, line, 8)) && isnan(real_of(text, line, 16)));
+            assert_true(isnan(row.thermo.pressure) && isnan(row.thermo.volume));
+            continue;
+        }
+        n_bulk++;
+        const double pxy = (xy / volume - stress[1]) * ATH_GPA_PER_EV_A3;
+        assert_true(fabs(real_of(text, line, 14) - pxy) < 1e-12 * (1.0 + fabs(pxy)));
+        assert_true(fabs(real_of(text, line, 15) / volume - 1.0) < 1e-12);
+        assert_true(fabs(real_of(text, line, 16) / (mass / volume * 1.6605390666) - 1.0) < 1e-12);
+        assert_true(row.thermo.pressures[5] == real_of(text, line, 14));
+    }
+    assert_true(n_bulk > 0);
+    free(text);
+    ath_dynamics_destroy(&c.dyn);
+    ath_hook_free(&hook);
+    checks_close(&c);
+}
+
+static void test_thermo(void **state)
+{
+    (void)state;
+    check_thermo("host");
+    check_thermo("mock");
+}
+
 static void test_columns(void **state)
 {
     (void)state;
@@ -416,9 +493,10 @@ static void test_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_columns),    cmocka_unit_test(test_values),
-        cmocka_unit_test(test_callback),   cmocka_unit_test(test_append),
-        cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_columns), cmocka_unit_test(test_thermo),
+        cmocka_unit_test(test_values),  cmocka_unit_test(test_callback),
+        cmocka_unit_test(test_append),  cmocka_unit_test(test_checkpoint),
+        cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
