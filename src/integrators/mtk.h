@@ -25,6 +25,10 @@
  * target. What is left of the target does work, V P':G dt, which is added up, for there is no
  * energy that it comes from; likewise what ramps add. Masses are those of the hottest target.
  *
+ * The volume swings with the period 2 pi tau_p sqrt((n + 3) c kT / (9 V)), c being the
+ * compressibility. It should not be much shorter than that of the phonons, which would not take up
+ * its energy, and much longer than dt: its variance is too large by (pi dt / period)^2.
+ *
  * Without degrees of freedom of the particles the terms with 1 / n are 0. Fixed components have no
  * velocity and ride with the cell. Systems that are not periodic along all three vectors are
  * refused (ATH_REASON_BAD_INPUT). Internal units. Shared by .c and .cu files.

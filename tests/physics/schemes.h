@@ -17,10 +17,12 @@ typedef struct physics_scheme {
     double warmer; /* control: the scheme is given this times the temperature; 0: as it is */
     bool totals;   /* it acts on the kinetic energy as a whole: no single oscillator */
     bool control;  /* is wrong in what the tests look at, and must fail */
+    /* Strains of the box, if it is one that a liquid does not keep in shape: for crystals. */
+    const char *coupling;
     double denser; /* control: this times the higher one of two pressures; 0: as it is */
-    bool solid;    /* for boxes that a liquid does not keep in shape */
     bool chaos;    /* is a thermostat only with it: not for harmonic wells */
     bool late;     /* in the full size only */
+    bool slow;     /* its samples hang together for long: the full size takes more of them */
 } physics_scheme;
 
 /* Constant volume and temperature. */
@@ -50,6 +52,11 @@ static const physics_scheme schemes_nvt[] = {
     {.name = NULL},
 };
 
+/* tau_p of npt: the box swings with the period 2 pi tau_p sqrt((n + 3) c kT / 9 V), n the degrees
+ * of freedom and c the compressibility (mtk.h). With 400 fs that is 0.4 ps for the liquid, but 0.13
+ * ps for the crystal: faster than its phonons, so that they do not take up the energy of the box,
+ * and too fast for 4 fs, which makes the variance of the volume 1 % too large. Hence 2000 fs there.
+ */
 #define SCHEMES_NPT(options) "npt:timestep=4,temperature=%.17g,pressure=%.17g,tau_t=100," options
 #define SCHEMES_CRESCALE(options)                                                                  \
     "crescale:timestep=4,temperature=%.17g,pressure=%.17g,tau_t=100," options
@@ -62,23 +69,27 @@ static const physics_scheme schemes_npt[] = {
      .removed = 3,
      .late = true},
     {.name = "npt, aniso",
-     .text = SCHEMES_NPT("tau_p=400,coupling=aniso"),
+     .text = SCHEMES_NPT("tau_p=2000,coupling=aniso"),
      .removed = 3,
-     .solid = true,
+     .coupling = "aniso",
      .late = true},
-    {.name = "npt, triclinic", .text = SCHEMES_NPT("tau_p=400,coupling=triclinic"), .removed = 3},
+    {.name = "npt, triclinic",
+     .text = SCHEMES_NPT("tau_p=2000,coupling=triclinic"),
+     .removed = 3,
+     .coupling = "triclinic"},
     {.name = "crescale, iso",
      .text = SCHEMES_CRESCALE("tau_p=400,compressibility=2"),
-     .removed = 3},
+     .removed = 3,
+     .slow = true},
     {.name = "crescale, aniso",
      .text = SCHEMES_CRESCALE("tau_p=400,compressibility=0.4,coupling=aniso"),
      .removed = 3,
-     .solid = true,
+     .coupling = "aniso",
      .late = true},
     {.name = "crescale with langevin, triclinic",
      .text = SCHEMES_CRESCALE("tau_p=400,compressibility=0.4,coupling=triclinic,"
                               "thermostat=langevin,friction=0.005"),
-     .solid = true},
+     .coupling = "triclinic"},
     {.name = "control: the higher pressure 2 % too high",
      .text = SCHEMES_NPT("tau_p=400"),
      .removed = 3,
@@ -101,10 +112,11 @@ static const physics_conserved schemes_conserved[] = {
     {"nose_hoover", "nose_hoover:timestep=%.17g,temperature=%.17g,tau_t=200", false, 2},
     {"npt, iso", "npt:timestep=%.17g,temperature=%.17g,pressure=0.1,tau_t=200,tau_p=600", false, 2},
     {"nph, iso", "nph:timestep=%.17g,temperature=%.17g,pressure=0.1,tau_p=600", false, 2},
-    {"langevin", "langevin:timestep=%.17g,temperature=%.17g,friction=0.005", true, 4},
-    {"csvr", "csvr:timestep=%.17g,temperature=%.17g,tau_t=200", true, 4},
+    {"langevin", "langevin:timestep=%.17g,temperature=%.17g,friction=0.02", true, 32},
+    {"csvr", "csvr:timestep=%.17g,temperature=%.17g,tau_t=50", true, 32},
     {"crescale, iso",
-     "crescale:timestep=%.17g,temperature=%.17g,pressure=0.1,tau_p=600,compressibility=2", true, 4},
+     "crescale:timestep=%.17g,temperature=%.17g,pressure=0.1,tau_t=50,tau_p=400,compressibility=2",
+     true, 32},
     {NULL, NULL, false, 0},
 };
 
