@@ -90,19 +90,20 @@ static inline void fire_clamp(double d[ATH__ROWS3], double max_step)
     }
 }
 
-ATH__INLINED void fire_update(ath__rows at, double *positions, double *velocities, void *parameters)
+/* New velocities from these forces, and displacements. */
+ATH__INLINED void fire_displace(const fire_work *work, const ath__rows *at, const double *forces,
+                                double v[ATH__ROWS3], double d[ATH__ROWS3])
 {
-    const fire_work *work = parameters;
-    double r[ATH__ROWS3], v[ATH__ROWS3], w[ATH__ROWS3], d[ATH__ROWS3];
-    ath__rows_inverse_masses(at.masses, w);
+    double w[ATH__ROWS3];
+    ath__rows_inverse_masses(at->masses, w);
     ATH__LANE_LOOP
     for (int k = 0; k < ATH__ROWS3; k++) {
-        v[k] = ath__fire_velocity(&work->mix, at.velocities[k], at.forces[k], w[k]);
+        v[k] = ath__fire_velocity(&work->mix, at->velocities[k], forces[k], w[k]);
     }
-    if (at.fixed) {
+    if (at->fixed) {
         ATH__LANE_LOOP
         for (int k = 0; k < ATH__ROWS3; k++) {
-            v[k] = at.fixed[k] ? 0.0 : v[k];
+            v[k] = at->fixed[k] ? 0.0 : v[k];
         }
     }
     ATH__LANE_LOOP
@@ -110,6 +111,13 @@ ATH__INLINED void fire_update(ath__rows at, double *positions, double *velocitie
         d[k] = work->mix.d0 * v[k];
     }
     fire_clamp(d, work->max_step);
+}
+
+ATH__INLINED void fire_update(ath__rows at, double *positions, double *velocities, void *parameters)
+{
+    const fire_work *work = parameters;
+    double r[ATH__ROWS3], v[ATH__ROWS3], d[ATH__ROWS3];
+    fire_displace(work, &at, at.forces, v, d);
     ATH__LANE_LOOP
     for (int k = 0; k < ATH__ROWS3; k++) {
         r[k] = at.positions[k] + d[k];
@@ -122,24 +130,9 @@ ATH__INLINED void fire_update_deformed(ath__rows at, double *positions, double *
                                        void *parameters)
 {
     const fire_work *work = parameters;
-    double r[ATH__ROWS3], v[ATH__ROWS3], w[ATH__ROWS3], d[ATH__ROWS3], g[ATH__ROWS3];
-    ath__rows_inverse_masses(at.masses, w);
+    double r[ATH__ROWS3], v[ATH__ROWS3], d[ATH__ROWS3], g[ATH__ROWS3];
     ath__deform_forces(&at, work->deform.f, g);
-    ATH__LANE_LOOP
-    for (int k = 0; k < ATH__ROWS3; k++) {
-        v[k] = ath__fire_velocity(&work->mix, at.velocities[k], g[k], w[k]);
-    }
-    if (at.fixed) {
-        ATH__LANE_LOOP
-        for (int k = 0; k < ATH__ROWS3; k++) {
-            v[k] = at.fixed[k] ? 0.0 : v[k];
-        }
-    }
-    ATH__LANE_LOOP
-    for (int k = 0; k < ATH__ROWS3; k++) {
-        d[k] = work->mix.d0 * v[k];
-    }
-    fire_clamp(d, work->max_step);
+    fire_displace(work, &at, g, v, d);
     ath__deform_positions(&work->deform, at.positions, d, r);
     at.fixed = NULL;
     ath__rows_store(&at, r, v, positions, velocities);
@@ -214,13 +207,12 @@ static inline ath__fire_mix fire_decide(const ath__fire_args *a, const ath__rows
     return shared->mix;
 }
 
-/* What a step needs to know of the cell; `cells` are read before any member of a team meets. */
+/* What a step needs to know of the cell. */
 static inline void fire_look(const ath__fire_args *a, int32_t slot, const double *cells,
                              fire_work *work)
 {
-    work->deform.moves = 0;
-    if (a->deform.cell != ATH__DEFORM_NONE) {
-        ath__deform_begin(&a->deform, &a->update.view, slot, cells, &work->deform);
+    ath__deform_begin(&a->deform, &a->update.view, slot, cells, &work->deform);
+    if (work->deform.moves) {
         ath__m3_copy(cells + ATH__FIRE_CELL_VELOCITY, work->cell_velocity);
     }
 }
