@@ -68,14 +68,14 @@ typedef struct ath_criterion {
  * made in the stage (every frequency-th of them). NULL in a config: not assessed. */
 typedef struct ath_convergence {
     size_t size; /* sizeof(struct ath_convergence) */
-    double fmax; /* eV/angstrom, > 0: max |F| over atoms <= fmax as a first criterion. 0 without
-                    criteria: 0.05 */
+    double fmax; /* eV/angstrom, > 0: max |F| over atoms <= fmax as a first criterion. 0 where
+                    n_criteria is 0: 0.05, unless smax stands alone and no cell is relaxed */
     double smax; /* GPa, > 0: what is left of the stress to relax <= smax as the next criterion: the
                     largest component of stress - target over what the integrator may still change
                     of the cell, or of the mean pressure or the deviator (cell=iso, shape). 0
-                    without criteria: 0.1 if the integrator relaxes the cell (for one of the
-                    caller's that moves it, and without fmax: max |stress| <= 0.1 GPa). Always met
-                    where the cell is held: see the field smax */
+                    where n_criteria is 0: 0.1 if the integrator relaxes the cell (if it moves it
+                    otherwise, and without fmax: max |stress| <= 0.1 GPa); with other criteria: no
+                    such criterion. Always met where the cell is held: see the field smax */
     const ath_criterion *criteria; /* [n_criteria] */
     int32_t n_criteria;            /* with fmax and smax at most ATH_MAX_CRITERIA */
     int64_t frequency;             /* in steps of the system in its stage; 0: 1 */
@@ -103,12 +103,12 @@ ATH_API ath_status ath_convergence_evaluate(ath_context *ctx, const ath_converge
  * entry action: each component of an atom with mass that is not fixed is one. The momentum along an
  * axis is a constant of the motion where no atom with mass is fixed along it, the model has no
  * external field (harmonic has one; hooks say ATH_HOOK_EXTERNAL_FIELD), and the
- * integrator does not move the centre of mass (langevin and the optimizers do). Where it is one and
- * 0, because it was removed or has been 0 all along, one degree of freedom less is counted; so also
- * three, or two if all atoms are on a line, where the angular momentum of a system without periodic
- * axis is a constant and 0. Temperatures are 2 KE / (dof kB), and 0 where there is no degree of
- * freedom: a lone atom in free space is at rest in thermal velocities, since all that it could do
- * is drift; in a stage with langevin it has three.
+ * integrator does not move the centre of mass (langevin, crescale with thermostat langevin, and the
+ * optimizers do). Where it is one and 0, because it was removed or has been 0 all along, one degree
+ * of freedom less is counted; so also three, or two if all atoms are on a line, where the angular
+ * momentum of a system without periodic axis is a constant and 0. Temperatures are 2 KE / (dof kB),
+ * and 0 where there is no degree of freedom: a lone atom in free space is at rest in thermal
+ * velocities, since all that it could do is drift; in a stage with langevin it has three.
  *
  * With `hold_centre` the momentum is a constant whatever the integrator and the model.
  *
@@ -166,7 +166,7 @@ typedef struct ath_dynamics_config {
     double max_force;     /* eV/angstrom, > 0: a larger |F| quarantines (max_force); 0: no limit */
     bool assess_on_entry; /* a system that meets the criteria when it enters makes no step */
     bool stop_at_limit;   /* fused part: at its step limit without convergence a system leaves for
-                             good   instead of going on to the next part */
+                             good instead of going on to the next part */
 
     /* In-flight batching: where systems come from and go to, all borrowed. */
     ath_sampler *sampler;   /* its presence is in-flight mode */
@@ -290,7 +290,10 @@ ATH_API ath_velocities_config ath_velocities_defaults(void);
  * their `dof`, which is counted as for a system on which nothing acts from outside (a dynamics
  * counts anew when a system enters a stage). The velocities of a system are those that a stage of
  * this seed would draw: a function of seed, uid and the system itself, whatever else is in the
- * batch. All arguments are checked before anything is written. S */
+ * batch. Free components get normal numbers of variance kT / m, fixed ones and those of massless
+ * atoms 0. ATH_E_ARGUMENT for NULL and for a temperature of a chosen system that is negative or not
+ * finite, naming it; ATH_E_ABI for another size; ATH_E_NO_MEMORY. All arguments are checked before
+ * anything is written. S */
 ATH_API ath_status ath_velocities_draw(ath_context *ctx, ath_batch *batch,
                                        const ath_velocities_config *config);
 

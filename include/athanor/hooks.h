@@ -101,8 +101,9 @@ typedef struct ath_hook_log_config {
 ATH_API ath_status ath_hook_log(ath_context *ctx, const ath_hook_log_config *config, ath_hook *out);
 
 /* The same numbers of a system outside of a batch: status, energy, fmax, temperature, thermo and
- * uid of a row; the rest is 0. Fields that it does not carry count as zeros, masses as those of the
- * elements. */
+ * uid of a row; the rest is 0. Fields that it does not carry count as zeros (so without `dof` the
+ * temperature is 0), masses as those of the elements. The caller sets out->size; ATH_E_ARGUMENT for
+ * NULL or another size, ATH_E_NO_MEMORY. Never synchronises. */
 ATH_API ath_status ath_log_measure(const ath_system *system, ath_log_row *out);
 
 /* ---- snapshots ---- */

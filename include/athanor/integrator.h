@@ -1,9 +1,19 @@
 /* Integrators: the first and the second half of a step, for molecular dynamics and optimizers
- * alike.
+ * alike. docs/integrators.md says what each of them does and where its formulas come from.
  *
- * An integrator is made from a text "NAME:key=value,...", is immutable afterwards and may be
- * shared. Times are fs, temperatures K, friction 1/fs. What changes during a run is state of the
- * systems.
+ * An integrator is made from a text "NAME:key=value,...", is immutable afterwards and may be shared
+ * by any number of dynamics, all of which are to be destroyed before it, and it before its context.
+ * It does not belong to a device, and nothing here synchronises. What changes during a run is state
+ * of the systems. Options are in fs, K, 1/fs and GPa (positive: compression), as their tables say.
+ *
+ * Schemes of molecular dynamics keep in the field `bath` of a system, eV, 0 on entry to a stage,
+ * the energy of what it is coupled to: thermostats, the moving cell, the work of the pressure since
+ * entry; less the heat that noise has put in, and less what changing targets add. Energy + kinetic
+ * energy + bath is what such a scheme conserves, to the error of its time step. It is 0 in nve, in
+ * optimizers and in integrators of one's own.
+ *
+ * Integrators with a barostat (npt, nph, crescale) take a system out, with reason bad_input, that
+ * is not periodic along all three vectors or has no volume; optimizers leave its cell alone.
  */
 #ifndef ATHANOR_INTEGRATOR_H
 #define ATHANOR_INTEGRATOR_H
@@ -18,12 +28,17 @@ extern "C" {
 
 typedef struct ath_integrator ath_integrator;
 
-/* Unknown names are ATH_E_UNKNOWN with the nearest one; bad options ATH_E_OPTION. */
+/* Unknown names are ATH_E_UNKNOWN with the nearest one; bad options, and options that do not go
+ * together, ATH_E_OPTION; NULL ATH_E_ARGUMENT. On failure *out is NULL. */
 ATH_API ath_status ath_integrator_create(ath_context *ctx, const char *text, ath_integrator **out);
+/* NULL and *integrator NULL are nothing to do; sets *integrator to NULL. */
 ATH_API void ath_integrator_destroy(ath_integrator **integrator);
+/* "npt", and the whole text with every option, as it is echoed in outputs. Valid as long as the
+ * integrator. */
 ATH_API const char *ath_integrator_name(const ath_integrator *integrator);
 ATH_API const char *ath_integrator_text(const ath_integrator *integrator);
-/* The registered integrators: index 0, 1, ...; ATH_END past the last. Texts are static. */
+/* The registered integrators: index 0, 1, ...; ATH_END past the last, ATH_E_RANGE below 0. Texts
+ * and tables are static; results may be NULL. */
 ATH_API ath_status ath_integrator_list(int32_t index, const char **name, const char **help,
                                        const ath_option **options);
 
@@ -103,7 +118,9 @@ typedef struct ath_integrator_callback_config {
 
 /* An integrator that calls functions of the user. It moves batches on the host device; a dynamics
  * refuses others (ATH_E_UNSUPPORTED) before anything moves. It goes wherever built-in ones do: into
- * fused dynamics, in-flight batches and checkpoints. `user` must outlive the integrator. */
+ * fused dynamics, in-flight batches and checkpoints. `user` must outlive the integrator.
+ * ATH_E_ARGUMENT for NULL, another `size` and without pre_update; ATH_E_RANGE for too many cells or
+ * too long a name or text. */
 ATH_API ath_status ath_integrator_callback(ath_context *ctx,
                                            const ath_integrator_callback_config *config,
                                            ath_integrator **out);

@@ -30,10 +30,10 @@ typedef enum ath_option_type {
 
 /* Flag of options of type REAL of integrators: where a field of this name is registered (level
  * SYSTEM, F64, width 1, default NaN; before the dynamics is made, which refuses one of another
- * shape), a system that carries it uses its own value, in the option's unit, from its entry into
- * the stage on. NaN is the stage's own. Outside of min and max: the system does not enter, its
- * reason is bad_input. A field `temperature` is also the temperature at which velocities are drawn
- * on entry. */
+ * shape with ATH_E_ARGUMENT, and more than 16 of them with ATH_E_RANGE), a system that carries it
+ * uses its own value, in the option's unit, from its entry into the stage on. NaN is the stage's
+ * own. Outside of min and max: the system does not enter, its reason is bad_input. A field
+ * `temperature` is also the temperature at which velocities are drawn on entry. */
 enum { ATH_OPTION_PER_SYSTEM = 1 };
 
 typedef struct ath_option {

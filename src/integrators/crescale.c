@@ -28,25 +28,21 @@ enum {
 static const ath_option crescale_options[] = {
     ATH__OPTION_REAL(crescale_state, timestep, "fs", "1", 1e-6, 1e3, "time step"),
     ATH__OPTION_REAL(crescale_state, temperature, "K", "300", 0.0, 1e7, "temperature of the bath"),
-    ATH__OPTION_REAL(crescale_state, temperature_change, "K", "0", -1e7, 1e7,
-                     "by how much the temperature changes over the first `ramp` steps"),
+    ATH__OPTION_TEMPERATURE_CHANGE(crescale_state),
     ATH__OPTION_REAL(crescale_state, friction, "1/fs", "0.01", 0.0, 1e3,
                      "of thermostat langevin: rate at which velocities forget"),
     ATH__OPTION_REAL(crescale_state, tau_t, "fs", "100", 1e-3, 1e9,
                      "of thermostat csvr: relaxation time of the kinetic energy"),
-    ATH__OPTION_REAL(crescale_state, pressure, "GPa", "0", -1e4, 1e4, "target pressure"),
-    ATH__OPTION_REAL(crescale_state, pressure_change, "GPa", "0", -1e4, 1e4,
-                     "by how much the pressure changes over the first `ramp` steps"),
+    ATH__OPTION_PRESSURE(crescale_state),
+    ATH__OPTION_PRESSURE_CHANGE(crescale_state),
     ATH__OPTION_REAL(crescale_state, compressibility, "1/GPa", "0.05", 1e-9, 1e9,
                      "about that of the system: it sets the strength of the coupling"),
     ATH__OPTION_REAL(crescale_state, tau_p, "fs", "1000", 1e-3, 1e9,
                      "relaxation time of pressure, if the compressibility is right"),
-    ATH__OPTION_REAL(crescale_state, ramp, "steps", "0", 0.0, 1e15,
-                     "steps over which targets change; 0: they do not"),
+    ATH__OPTION_RAMP(crescale_state),
     ATH__OPTION_CHOICE(crescale_state, thermostat, "csvr", "csvr|langevin",
                        "of the particles: velocity rescaling, Langevin dynamics"),
-    ATH__OPTION_CHOICE(crescale_state, coupling, "iso", "iso|aniso|triclinic",
-                       "strains of the cell: volume; along x, y and z; all six"),
+    ATH__OPTION_COUPLING(crescale_state),
     ATH__EXTRA_OPTIONS(crescale_state),
     {0},
 };
@@ -70,16 +66,8 @@ static const ath__state_info crescale_states[] = {
 static ath_status crescale_init(ath_context *ctx, void *state)
 {
     const crescale_state *s = state;
-    if (!(s->temperature + s->temperature_change >= 0.0)) {
-        return ath__fail(ctx, ATH_E_OPTION, "crescale: temperature_change=%g takes %g K below 0",
-                         s->temperature_change, s->temperature);
-    }
-    if (ath__extra_is_idle(&s->extra, s->coupling)) {
-        return ath__fail(
-            ctx, ATH_E_OPTION,
-            "crescale: a pressure is set on a component that this coupling does not move");
-    }
-    return ATH_OK;
+    ATH__TRY(ath__target_check(ctx, "crescale", s->temperature, s->temperature_change));
+    return ath__barostat_check(ctx, "crescale", &s->extra, s->coupling);
 }
 
 static ath_status crescale_cell(const crescale_state *s, const ath__update *u, ath__kernel kernel)

@@ -2,6 +2,7 @@
 #include <athanor/units.h>
 
 #include "integrators/csvr.h"
+#include "integrators/target_options.h"
 
 ATH__CHECK_ARGS(CSVR, ath__update_args, seed);
 
@@ -14,10 +15,8 @@ enum { CSVR_TIMESTEP, CSVR_TEMPERATURE, CSVR_CHANGE, CSVR_RAMP, CSVR_TAU };
 static const ath_option csvr_options[] = {
     ATH__OPTION_REAL(csvr_state, timestep, "fs", "1", 1e-6, 1e3, "time step"),
     ATH__OPTION_REAL(csvr_state, temperature, "K", "300", 0.0, 1e7, "temperature of the heat bath"),
-    ATH__OPTION_REAL(csvr_state, temperature_change, "K", "0", -1e7, 1e7,
-                     "by how much the target changes over the first `ramp` steps"),
-    ATH__OPTION_REAL(csvr_state, ramp, "steps", "0", 0.0, 1e15,
-                     "steps over which targets change; 0: they do not"),
+    ATH__OPTION_TEMPERATURE_CHANGE(csvr_state),
+    ATH__OPTION_RAMP(csvr_state),
     ATH__OPTION_REAL(csvr_state, tau_t, "fs", "100", 1e-3, 1e9,
                      "relaxation time of the kinetic energy"),
     {0},
@@ -36,11 +35,7 @@ static const ath__state_info csvr_states[] = {
 static ath_status csvr_init(ath_context *ctx, void *state)
 {
     const csvr_state *s = state;
-    if (!(s->temperature + s->temperature_change >= 0.0)) {
-        return ath__fail(ctx, ATH_E_OPTION, "csvr: temperature_change=%g takes %g K below 0",
-                         s->temperature_change, s->temperature);
-    }
-    return ATH_OK;
+    return ath__target_check(ctx, "csvr", s->temperature, s->temperature_change);
 }
 
 static ath_status csvr_pre_update(const void *state, const ath__update *u)

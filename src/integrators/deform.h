@@ -212,7 +212,8 @@ ATH__FN double ath__deform_residual(const ath__deform_parameters *p, const doubl
     return largest;
 }
 
-/* Looks at a system before a step. `state`: its cells of integrator state. */
+/* Looks at a system before a step, and in a team before its members meet. `state`: its cells of
+ * integrator state. Of a cell that is held only `moves` is set. */
 ATH__FN void ath__deform_begin(const ath__deform_parameters *p, const ath__view *view, int32_t slot,
                                const double *state, ath__deform *out)
 {

@@ -68,10 +68,7 @@ typedef struct ath__deform_options {
     }
 
 #define ATH__DEFORM_PRESSURE_STATE(text, number)                                                   \
-    {                                                                                              \
-        .name = (text), .level = ATH_LEVEL_SYSTEM, .n = 1, .option = (number),                     \
-        .scale = 1.0 / ATH_GPA_PER_EV_A3                                                           \
-    }
+    ATH__STATE_OPTION(text, (number)-1, 1.0 / ATH_GPA_PER_EV_A3)
 
 /* The state, where the first of these options is option number `first`, counted from 1. */
 #define ATH__DEFORM_STATES(first)                                                                  \
@@ -81,10 +78,7 @@ typedef struct ath__deform_options {
         ATH__DEFORM_PRESSURE_STATE("pressure_zz", (first) + 6),                                    \
         ATH__DEFORM_PRESSURE_STATE("pressure_yz", (first) + 7),                                    \
         ATH__DEFORM_PRESSURE_STATE("pressure_xz", (first) + 8),                                    \
-        ATH__DEFORM_PRESSURE_STATE("pressure_xy", (first) + 9),                                    \
-    {                                                                                              \
-        .name = "strain", .level = ATH_LEVEL_SYSTEM, .n = 9                                        \
-    }
+        ATH__DEFORM_PRESSURE_STATE("pressure_xy", (first) + 9), ATH__STATE_ZERO("strain", 9, 0)
 
 /* Checks between the options; `owner` begins the message. */
 ath_status ath__deform_check(ath_context *ctx, const char *owner, const ath__deform_options *o);

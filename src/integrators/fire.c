@@ -12,37 +12,21 @@ typedef struct fire_state {
     ath__deform_options deform;
 } fire_state;
 
-#define FIRE_REAL(option, its_unit, value, least, most, text)                                      \
-    {                                                                                              \
-        .name = #option, .type = ATH_OPTION_REAL, .unit = (its_unit), .fallback = (value),         \
-        .min = (least), .max = (most), .help = (text), .offset = offsetof(fire_state, option)      \
-    }
-
 static const ath_option fire_options[] = {
-    {.name = "dt",
-     .type = ATH_OPTION_REAL,
-     .flags = ATH_OPTION_PER_SYSTEM,
-     .unit = "fs",
-     .fallback = "1.018",
-     .min = 1e-6,
-     .max = 1e3,
-     .help = "time step to begin with",
-     .offset = offsetof(fire_state, dt)},
-    FIRE_REAL(dt_max, "fs", "0", 0.0, 1e4, "largest time step; 0: 10 dt"),
-    FIRE_REAL(dt_min, "fs", "0", 0.0, 1e3, "smallest time step; 0: 0.02 dt"),
-    FIRE_REAL(max_step, "angstrom", "0.2", 1e-6, 10.0, "longest displacement of an atom in a step"),
-    {.name = "n_min",
-     .type = ATH_OPTION_INT,
-     .unit = "",
-     .fallback = "5",
-     .min = 0,
-     .max = 1e9,
-     .help = "steps downhill before the time step grows",
-     .offset = offsetof(fire_state, n_min)},
-    FIRE_REAL(f_dec, "", "0.5", 1e-3, 1.0, "factor of the time step after a step uphill"),
-    FIRE_REAL(f_inc, "", "1.1", 1.0, 10.0, "factor of the time step after steps downhill"),
-    FIRE_REAL(alpha_start, "", "0.1", 0.0, 1.0, "share of the force direction to begin with"),
-    FIRE_REAL(f_alpha, "", "0.99", 1e-3, 1.0, "factor of that share after steps downhill"),
+    ATH__OPTION_REAL(fire_state, dt, "fs", "1.018", 1e-6, 1e3, "time step to begin with"),
+    ATH__OPTION_SHARED(fire_state, dt_max, "fs", "0", 0.0, 1e4, "largest time step; 0: 10 dt"),
+    ATH__OPTION_SHARED(fire_state, dt_min, "fs", "0", 0.0, 1e3, "smallest time step; 0: 0.02 dt"),
+    ATH__OPTION_SHARED(fire_state, max_step, "angstrom", "0.2", 1e-6, 10.0,
+                       "longest displacement of an atom in a step"),
+    ATH__OPTION_INT(fire_state, n_min, "5", 0, 1e9, "steps downhill before the time step grows"),
+    ATH__OPTION_SHARED(fire_state, f_dec, "", "0.5", 1e-3, 1.0,
+                       "factor of the time step after a step uphill"),
+    ATH__OPTION_SHARED(fire_state, f_inc, "", "1.1", 1.0, 10.0,
+                       "factor of the time step after steps downhill"),
+    ATH__OPTION_SHARED(fire_state, alpha_start, "", "0.1", 0.0, 1.0,
+                       "share of the force direction to begin with"),
+    ATH__OPTION_SHARED(fire_state, f_alpha, "", "0.99", 1e-3, 1.0,
+                       "factor of that share after steps downhill"),
     ATH__DEFORM_OPTIONS(fire_state),
     {0},
 };
@@ -50,19 +34,19 @@ static const ath_option fire_options[] = {
 enum { FIRE_DEFORM = 10 }; /* number of the first of these, from 1 */
 
 static const ath__state_info fire_states[] = {
-    {.name = "dt", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1, .scale = 1.0 / ATH_FS_PER_TIME},
-    {.name = "alpha", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 8, .scale = 1.0},
-    {.name = "n_positive", .level = ATH_LEVEL_SYSTEM, .n = 1, .fallback = 0.0},
+    ATH__STATE_OPTION("dt", 0, 1.0 / ATH_FS_PER_TIME),
+    ATH__STATE_OPTION("alpha", 7, 1.0),
+    ATH__STATE_ZERO("n_positive", 1, 0),
     {0},
 };
 
 static const ath__state_info fire_cell_states[] = {
-    {.name = "dt", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1, .scale = 1.0 / ATH_FS_PER_TIME},
-    {.name = "alpha", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 8, .scale = 1.0},
-    {.name = "n_positive", .level = ATH_LEVEL_SYSTEM, .n = 1, .fallback = 0.0},
+    ATH__STATE_OPTION("dt", 0, 1.0 / ATH_FS_PER_TIME),
+    ATH__STATE_OPTION("alpha", 7, 1.0),
+    ATH__STATE_ZERO("n_positive", 1, 0),
     ATH__DEFORM_STATES(FIRE_DEFORM),
-    {.name = "cell_velocity", .level = ATH_LEVEL_SYSTEM, .n = 9},
-    {.name = "mean_mass", .level = ATH_LEVEL_SYSTEM, .n = 1},
+    ATH__STATE_ZERO("cell_velocity", 9, 0),
+    ATH__STATE_ZERO("mean_mass", 1, 0),
     {0},
 };
 

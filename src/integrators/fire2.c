@@ -12,39 +12,23 @@ typedef struct fire2_state {
     ath__deform_options deform;
 } fire2_state;
 
-#define FIRE2_REAL(option, its_unit, value, least, most, text)                                     \
-    {                                                                                              \
-        .name = #option, .type = ATH_OPTION_REAL, .unit = (its_unit), .fallback = (value),         \
-        .min = (least), .max = (most), .help = (text), .offset = offsetof(fire2_state, option)     \
-    }
-
 static const ath_option fire2_options[] = {
-    {.name = "dt",
-     .type = ATH_OPTION_REAL,
-     .flags = ATH_OPTION_PER_SYSTEM,
-     .unit = "fs",
-     .fallback = "0.509",
-     .min = 1e-6,
-     .max = 1e3,
-     .help = "time step to begin with",
-     .offset = offsetof(fire2_state, dt)},
-    FIRE2_REAL(t_min, "fs", "0.0509", 1e-9, 1e3, "smallest time step"),
-    FIRE2_REAL(t_max, "fs", "0.8144", 1e-6, 1e4, "largest time step"),
-    FIRE2_REAL(max_step, "angstrom", "0.1", 1e-6, 10.0,
-               "longest displacement of an atom in a step; all of a system are shortened alike"),
-    {.name = "delay_step",
-     .type = ATH_OPTION_INT,
-     .unit = "",
-     .fallback = "60",
-     .min = 0,
-     .max = 1e9,
-     .help = "steps downhill before the time step grows",
-     .offset = offsetof(fire2_state, delay_step)},
-    FIRE2_REAL(dt_grow, "", "1.05", 1.0, 10.0, "factor of the time step after steps downhill"),
-    FIRE2_REAL(dt_shrink, "", "0.75", 1e-3, 1.0, "factor of the time step after a step uphill"),
-    FIRE2_REAL(alpha_shrink, "", "0.985", 1e-3, 1.0,
-               "factor of the share of the force direction after steps downhill"),
-    FIRE2_REAL(alpha0, "", "0.09", 0.0, 1.0, "share of the force direction to begin with"),
+    ATH__OPTION_REAL(fire2_state, dt, "fs", "0.509", 1e-6, 1e3, "time step to begin with"),
+    ATH__OPTION_SHARED(fire2_state, t_min, "fs", "0.0509", 1e-9, 1e3, "smallest time step"),
+    ATH__OPTION_SHARED(fire2_state, t_max, "fs", "0.8144", 1e-6, 1e4, "largest time step"),
+    ATH__OPTION_SHARED(
+        fire2_state, max_step, "angstrom", "0.1", 1e-6, 10.0,
+        "longest displacement of an atom in a step; all of a system are shortened alike"),
+    ATH__OPTION_INT(fire2_state, delay_step, "60", 0, 1e9,
+                    "steps downhill before the time step grows"),
+    ATH__OPTION_SHARED(fire2_state, dt_grow, "", "1.05", 1.0, 10.0,
+                       "factor of the time step after steps downhill"),
+    ATH__OPTION_SHARED(fire2_state, dt_shrink, "", "0.75", 1e-3, 1.0,
+                       "factor of the time step after a step uphill"),
+    ATH__OPTION_SHARED(fire2_state, alpha_shrink, "", "0.985", 1e-3, 1.0,
+                       "factor of the share of the force direction after steps downhill"),
+    ATH__OPTION_SHARED(fire2_state, alpha0, "", "0.09", 0.0, 1.0,
+                       "share of the force direction to begin with"),
     ATH__DEFORM_OPTIONS(fire2_state),
     {0},
 };
@@ -52,18 +36,18 @@ static const ath_option fire2_options[] = {
 enum { FIRE2_DEFORM = 10 }; /* number of the first of these, from 1 */
 
 static const ath__state_info fire2_states[] = {
-    {.name = "dt", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1, .scale = 1.0 / ATH_FS_PER_TIME},
-    {.name = "alpha", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 9, .scale = 1.0},
-    {.name = "n_positive", .level = ATH_LEVEL_SYSTEM, .n = 1, .fallback = 0.0},
+    ATH__STATE_OPTION("dt", 0, 1.0 / ATH_FS_PER_TIME),
+    ATH__STATE_OPTION("alpha", 8, 1.0),
+    ATH__STATE_ZERO("n_positive", 1, 0),
     {0},
 };
 
 static const ath__state_info fire2_cell_states[] = {
-    {.name = "dt", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1, .scale = 1.0 / ATH_FS_PER_TIME},
-    {.name = "alpha", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 9, .scale = 1.0},
-    {.name = "n_positive", .level = ATH_LEVEL_SYSTEM, .n = 1, .fallback = 0.0},
+    ATH__STATE_OPTION("dt", 0, 1.0 / ATH_FS_PER_TIME),
+    ATH__STATE_OPTION("alpha", 8, 1.0),
+    ATH__STATE_ZERO("n_positive", 1, 0),
     ATH__DEFORM_STATES(FIRE2_DEFORM),
-    {.name = "cell_velocity", .level = ATH_LEVEL_SYSTEM, .n = 9},
+    ATH__STATE_ZERO("cell_velocity", 9, 0),
     {0},
 };
 

@@ -164,13 +164,12 @@ static inline double fire2_largest(const fire2_work *work)
 
 /* ---- the cell ---- */
 
-/* What a step needs to know of the cell; `cells` are read before any member of a team meets. */
+/* What a step needs to know of the cell. */
 static inline void fire2_look(const ath__fire2_args *a, int32_t slot, const double *cells,
                               fire2_work *work)
 {
-    work->deform.moves = 0;
-    if (a->deform.cell != ATH__DEFORM_NONE) {
-        ath__deform_begin(&a->deform, &a->update.view, slot, cells, &work->deform);
+    ath__deform_begin(&a->deform, &a->update.view, slot, cells, &work->deform);
+    if (work->deform.moves) {
         ath__m3_copy(cells + ATH__FIRE2_CELL_VELOCITY, work->cell_velocity);
     }
 }

@@ -57,13 +57,19 @@ typedef struct ath__update {
 } ath__update;
 
 /* Entries of tables of options: a number that a system can have for itself (where a cell of state
- * takes it), and a whole number. `owner` is the struct, `member` its member and the option's name.
+ * takes it), one that all systems of a stage share, a whole number, and a choice. `owner` is the
+ * struct, `member` its member and the option's name.
  */
 #define ATH__OPTION_REAL(owner, member, its_unit, value, least, most, text)                        \
     {                                                                                              \
         .name = #member, .type = ATH_OPTION_REAL, .flags = ATH_OPTION_PER_SYSTEM,                  \
         .unit = (its_unit), .fallback = (value), .min = (least), .max = (most), .help = (text),    \
         .offset = offsetof(owner, member)                                                          \
+    }
+#define ATH__OPTION_SHARED(owner, member, its_unit, value, least, most, text)                      \
+    {                                                                                              \
+        .name = #member, .type = ATH_OPTION_REAL, .unit = (its_unit), .fallback = (value),         \
+        .min = (least), .max = (most), .help = (text), .offset = offsetof(owner, member)           \
     }
 #define ATH__OPTION_INT(owner, member, value, least, most, text)                                   \
     {                                                                                              \

@@ -3,8 +3,8 @@
  */
 #include <athanor/units.h>
 
-#include "integrators/integrator.h"
 #include "integrators/langevin.h"
+#include "integrators/target_options.h"
 
 ATH__CHECK_ARGS(LANGEVIN_PRE, ath__update_args, seed);
 
@@ -26,10 +26,8 @@ static const ath_option langevin_options[] = {
                      "temperature of the heat bath"),
     ATH__OPTION_REAL(langevin_state, friction, "1/fs", "0.01", 0.0, 1e3,
                      "rate at which velocities forget; 0 is velocity Verlet"),
-    ATH__OPTION_REAL(langevin_state, temperature_change, "K", "0", -1e7, 1e7,
-                     "by how much the temperature changes over the first `ramp` steps"),
-    ATH__OPTION_REAL(langevin_state, ramp, "steps", "0", 0.0, 1e15,
-                     "steps over which targets change; 0: they do not"),
+    ATH__OPTION_TEMPERATURE_CHANGE(langevin_state),
+    ATH__OPTION_RAMP(langevin_state),
     {0},
 };
 
@@ -45,11 +43,7 @@ static const ath__state_info langevin_states[] = {
 static ath_status langevin_init(ath_context *ctx, void *state)
 {
     const langevin_state *s = state;
-    if (!(s->temperature + s->temperature_change >= 0.0)) {
-        return ath__fail(ctx, ATH_E_OPTION, "langevin: temperature_change=%g takes %g K below 0",
-                         s->temperature_change, s->temperature);
-    }
-    return ATH_OK;
+    return ath__target_check(ctx, "langevin", s->temperature, s->temperature_change);
 }
 
 static ath_status langevin_pre_update(const void *state, const ath__update *u)

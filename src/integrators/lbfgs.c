@@ -10,30 +10,13 @@ typedef struct lbfgs_state {
 } lbfgs_state;
 
 static const ath_option lbfgs_options[] = {
-    {.name = "memory",
-     .type = ATH_OPTION_INT,
-     .unit = "",
-     .fallback = "10",
-     .min = 1,
-     .max = ATH__LBFGS_MEMORY,
-     .help = "steps that are remembered",
-     .offset = offsetof(lbfgs_state, memory)},
-    {.name = "max_step",
-     .type = ATH_OPTION_REAL,
-     .unit = "angstrom",
-     .fallback = "0.2",
-     .min = 1e-6,
-     .max = 10.0,
-     .help = "longest displacement of an atom in a step; all of a system are shortened alike",
-     .offset = offsetof(lbfgs_state, max_step)},
-    {.name = "curvature",
-     .type = ATH_OPTION_REAL,
-     .unit = "eV/angstrom^2",
-     .fallback = "70",
-     .min = 1e-3,
-     .max = 1e6,
-     .help = "of the energy, where no step is remembered: the first step is force / curvature",
-     .offset = offsetof(lbfgs_state, curvature)},
+    ATH__OPTION_INT(lbfgs_state, memory, "10", 1, ATH__LBFGS_MEMORY, "steps that are remembered"),
+    ATH__OPTION_SHARED(
+        lbfgs_state, max_step, "angstrom", "0.2", 1e-6, 10.0,
+        "longest displacement of an atom in a step; all of a system are shortened alike"),
+    ATH__OPTION_SHARED(
+        lbfgs_state, curvature, "eV/angstrom^2", "70", 1e-3, 1e6,
+        "of the energy, where no step is remembered: the first step is force / curvature"),
     ATH__DEFORM_OPTIONS(lbfgs_state),
     {0},
 };
@@ -41,13 +24,9 @@ static const ath_option lbfgs_options[] = {
 enum { LBFGS_MEMORY = 1, LBFGS_DEFORM = 4 }; /* numbers of options, from 1 */
 
 #define LBFGS_STATES                                                                               \
-    {.name = "stored", .level = ATH_LEVEL_SYSTEM, .n = 1},                                         \
-        {.name = "head", .level = ATH_LEVEL_SYSTEM, .n = 1},                                       \
-        {.name = "pending", .level = ATH_LEVEL_SYSTEM, .n = 1},                                    \
-        {.name = "slope", .level = ATH_LEVEL_SYSTEM, .n = 1},                                      \
-    {                                                                                              \
-        .name = "radius", .level = ATH_LEVEL_SYSTEM, .n = 1                                        \
-    }
+    ATH__STATE_ZERO("stored", 1, 0), ATH__STATE_ZERO("head", 1, 0),                                \
+        ATH__STATE_ZERO("pending", 1, 0), ATH__STATE_ZERO("slope", 1, 0),                          \
+        ATH__STATE_ZERO("radius", 1, 0)
 #define LBFGS_MEMORY_STATES                                                                        \
     {.name = "products", .level = ATH_LEVEL_SYSTEM, .n = 2, .times = LBFGS_MEMORY, .square = 1},   \
     {                                                                                              \
@@ -63,7 +42,7 @@ static const ath__state_info lbfgs_states[] = {
 static const ath__state_info lbfgs_cell_states[] = {
     LBFGS_STATES,
     ATH__DEFORM_STATES(LBFGS_DEFORM),
-    {.name = "cell_pairs", .level = ATH_LEVEL_SYSTEM, .n = 18, .times = LBFGS_MEMORY},
+    ATH__STATE_ZERO("cell_pairs", 18, LBFGS_MEMORY),
     LBFGS_MEMORY_STATES,
     {0},
 };

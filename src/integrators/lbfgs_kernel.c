@@ -273,10 +273,7 @@ static inline void lbfgs_look(const ath__lbfgs_args *a, int32_t slot, const ath_
     w->memory = a->parameters.memory;
     w->head = (int32_t)w->cells[ATH__LBFGS_HEAD];
     w->pending = w->cells[ATH__LBFGS_PENDING] != 0.0;
-    w->deform.moves = 0;
-    if (a->deform.cell != ATH__DEFORM_NONE) {
-        ath__deform_begin(&a->deform, &u->view, slot, w->cells, &w->deform);
-    }
+    ath__deform_begin(&a->deform, &u->view, slot, w->cells, &w->deform);
 }
 
 /* The last pass, and what is left to write of the cell. */

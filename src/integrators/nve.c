@@ -15,15 +15,7 @@ typedef struct nve_state {
 } nve_state;
 
 static const ath_option nve_options[] = {
-    {.name = "timestep",
-     .type = ATH_OPTION_REAL,
-     .flags = ATH_OPTION_PER_SYSTEM,
-     .unit = "fs",
-     .fallback = "1",
-     .min = 1e-6,
-     .max = 1e3,
-     .help = "time step",
-     .offset = offsetof(nve_state, timestep)},
+    ATH__OPTION_REAL(nve_state, timestep, "fs", "1", 1e-6, 1e3, "time step"),
     {.name = "grid",
      .type = ATH_OPTION_BOOL,
      .unit = "",
@@ -35,7 +27,7 @@ static const ath_option nve_options[] = {
 };
 
 static const ath__state_info nve_states[] = {
-    {.name = "dt", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1, .scale = 1.0 / ATH_FS_PER_TIME},
+    ATH__STATE_OPTION("dt", 0, 1.0 / ATH_FS_PER_TIME),
     {0},
 };
 

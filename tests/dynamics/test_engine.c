@@ -1,4 +1,5 @@
 /* The engine: run, step, compute, fused stages, freezing, quarantine, refill; on host and mock. */
+#include "base/failing.h"
 #include "dynamics/structures.h"
 
 #include <math.h>
@@ -6,23 +7,7 @@
 
 #include <athanor/dynamics.h>
 
-/* An allocator that counts. */
-static int64_t n_allocations;
-static void *counting_resize(void *user, void *block, size_t old_bytes, size_t new_bytes)
-{
-    (void)user;
-    if (new_bytes == 0) {
-        free(block);
-        return NULL;
-    }
-    n_allocations++;
-    void *p = aligned_alloc(64, (new_bytes + 63) / 64 * 64);
-    if (p && block) {
-        memcpy(p, block, old_bytes < new_bytes ? old_bytes : new_bytes);
-        free(block);
-    }
-    return p;
-}
+static failing memory; /* of every context here */
 
 typedef struct fixture {
     ath_context *ctx;
@@ -33,7 +18,7 @@ typedef struct fixture {
 
 static void fixture_open(fixture *f, const char *device)
 {
-    const ath_context_config config = {.size = sizeof config, .allocator = {counting_resize, NULL}};
+    const ath_context_config config = failing_config(&memory);
     assert_int_equal(ath_context_create(&config, &f->ctx), ATH_OK);
     OK(f->ctx, ath_device_open(f->ctx, device, &f->device));
     OK(f->ctx, ath_model_create(f->ctx, "lj:epsilon=0.0104,sigma=3.4,cutoff=8.5", &f->lj));
@@ -53,6 +38,7 @@ static void fixture_close(fixture *f)
     ath_model_destroy(&f->emt);
     ath_device_close(&f->device);
     ath_context_destroy(&f->ctx);
+    assert_int_equal(memory.n_wrong, 0);
 }
 
 enum { N = 9 };
@@ -303,12 +289,12 @@ static void check_allocations(const char *device, int n_hooks)
         OK(f.ctx, ath_dynamics_register_hook(dyn, &hook));
     }
     OK(f.ctx, ath_dynamics_run(dyn, batch, 400)); /* lists and queues reach their size */
-    int64_t before = n_allocations;
+    int64_t before = memory.n_calls;
     OK(f.ctx, ath_dynamics_run(dyn, batch, 100));
-    const int64_t once = n_allocations - before;
-    before = n_allocations;
+    const int64_t once = memory.n_calls - before;
+    before = memory.n_calls;
     OK(f.ctx, ath_dynamics_run(dyn, batch, 400));
-    assert_int_equal(n_allocations - before, once); /* of the call, not of the steps */
+    assert_int_equal(memory.n_calls - before, once); /* of the call, not of the steps */
     assert_true(n_hooks == 0 || n_seen > 900);
     ath_dynamics_destroy(&dyn);
     ath_batch_destroy(&batch);
@@ -481,9 +467,9 @@ static void check_inflight_allocations(const char *device)
     OK(f.ctx, ath_dynamics_create(f.ctx, &config, &dyn));
     OK(f.ctx, ath_dynamics_run(dyn, NULL, 400));
     for (int k = 0; k < 3; k++) { /* the first time something may still grow */
-        n[k] = n_allocations;
+        n[k] = memory.n_calls;
         OK(f.ctx, ath_dynamics_run(dyn, NULL, k == 2 ? 300 : 50));
-        n[k] = n_allocations - n[k];
+        n[k] = memory.n_calls - n[k];
     }
     assert_int_equal(n[1], n[2]);
     ath_dynamics_destroy(&dyn);

@@ -1,6 +1,7 @@
 /* In-flight batching: nothing is lost and nothing comes twice, whatever sinks and samplers do; what
  * comes out has the bits that it has alone; poisoned systems cost nobody else anything.
  */
+#include "base/failing.h"
 #include "dynamics/structures.h"
 
 #include <math.h>
@@ -308,37 +309,14 @@ static void test_failing_sinks(void **state)
     fixture_close(&f);
 }
 
-/* An allocator of which one call fails. */
-typedef struct memory {
-    int64_t n, fail_at; /* from 1; 0: none */
-} memory;
-
-static void *memory_resize(void *user, void *block, size_t old_bytes, size_t new_bytes)
-{
-    memory *m = user;
-    if (new_bytes == 0) {
-        free(block);
-        return NULL;
-    }
-    if (++m->n == m->fail_at) {
-        return NULL;
-    }
-    void *p = aligned_alloc(64, (new_bytes + 63) / 64 * 64);
-    if (p && block) {
-        memcpy(p, block, old_bytes < new_bytes ? old_bytes : new_bytes);
-        free(block);
-    }
-    return p;
-}
-
 /* Memory runs out at one allocation of a run, each in turn: the run says so, and a further one
  * brings all the rest, with the same bits. */
 static void test_out_of_memory(void **state)
 {
     (void)state;
     enum { N = 7 };
-    memory m = {0};
-    const ath_context_config config = {.size = sizeof config, .allocator = {memory_resize, &m}};
+    failing m = {0};
+    const ath_context_config config = failing_config(&m);
     fixture f;
     ath_system *systems[N];
     uint64_t expected[N] = {0};
@@ -354,10 +332,11 @@ static void test_out_of_memory(void **state)
         ath_sink *sink = NULL;
         OK(f.ctx, ath_sink_callback(f.ctx, store_take, &s, &sink));
         job j = job_open(&f, systems, N, 4, &sink, 1, 11);
-        m = (memory){.fail_at = k};
+        m.n_calls = 0;
+        m.fail_at = k;
         const ath_status status = ath_dynamics_run(j.dyn, NULL, ATH_UNSET);
         assert_true(status == ATH_OK || (k && status == ATH_E_NO_MEMORY));
-        n_allocations = k ? n_allocations : m.n;
+        n_allocations = k ? n_allocations : m.n_calls;
         m.fail_at = 0;
         n_failed += status < 0;
         if (status < 0) {
@@ -379,6 +358,7 @@ static void test_out_of_memory(void **state)
         ath_system_destroy(&systems[i]);
     }
     fixture_close(&f);
+    assert_true(m.n_blocks == 0 && m.n_wrong == 0);
 }
 
 /* ---- order and bookkeeping ---- */

@@ -289,28 +289,18 @@ static void check_subject(const subject *s)
     ath_context_destroy(&b.ctx);
 }
 
-#define SUBJECT(i)                                                                                 \
-    static void test_subject_##i(void **state)                                                     \
-    {                                                                                              \
-        (void)state;                                                                               \
-        check_subject(&subjects[i]);                                                               \
-    }
-SUBJECT(0)
-SUBJECT(1)
-SUBJECT(2)
-SUBJECT(3)
-SUBJECT(4)
-SUBJECT(5)
-SUBJECT(6)
-SUBJECT(7)
+static void test_subject(void **state)
+{
+    check_subject(*state);
+}
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_subject_0), cmocka_unit_test(test_subject_1),
-        cmocka_unit_test(test_subject_2), cmocka_unit_test(test_subject_3),
-        cmocka_unit_test(test_subject_4), cmocka_unit_test(test_subject_5),
-        cmocka_unit_test(test_subject_6), cmocka_unit_test(test_subject_7),
-    };
+    struct CMUnitTest tests[sizeof subjects / sizeof *subjects];
+    for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
+        tests[i] = (struct CMUnitTest){.name = subjects[i].name,
+                                       .test_func = test_subject,
+                                       .initial_state = (void *)&subjects[i]};
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

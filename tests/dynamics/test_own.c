@@ -1,6 +1,7 @@
 /* Options that systems have of their own: fields under the name of an option, in every kind of run;
  * values out of range; what is refused; files.
  */
+#include "base/failing.h"
 #include "dynamics/structures.h"
 
 #include <math.h>
@@ -15,32 +16,8 @@ enum { N = 6, MAX_ATOMS = 64 };
 
 static const char *const LJ = "lj:epsilon=0.0104,sigma=3.4,cutoff=8.5";
 
-typedef struct memory {
-    int64_t n, fail_at, bytes;
-} memory;
-
-static void *memory_resize(void *user, void *block, size_t old_bytes, size_t new_bytes)
-{
-    memory *m = user;
-    if (new_bytes == 0) {
-        m->bytes -= (int64_t)old_bytes;
-        free(block);
-        return NULL;
-    }
-    if (++m->n == m->fail_at) {
-        return NULL;
-    }
-    void *p = aligned_alloc(64, (new_bytes + 63) / 64 * 64);
-    if (p && block) {
-        memcpy(p, block, old_bytes < new_bytes ? old_bytes : new_bytes);
-        free(block);
-    }
-    m->bytes += p ? (int64_t)new_bytes - (int64_t)old_bytes : 0;
-    return p;
-}
-
 typedef struct fixture {
-    memory memory;
+    failing memory;
     ath_context *ctx;
     ath_device *device;
     ath_model *model;
@@ -71,8 +48,7 @@ static void own_set(const fixture *f, int32_t i, ath_field_id field, double valu
 static void fixture_open(fixture *f, const char *device, bool own)
 {
     memset(f, 0, sizeof *f);
-    const ath_context_config config = {.size = sizeof config,
-                                       .allocator = {memory_resize, &f->memory}};
+    const ath_context_config config = failing_config(&f->memory);
     assert_int_equal(ath_context_create(&config, &f->ctx), ATH_OK);
     OK(f->ctx, ath_device_open(f->ctx, device, &f->device));
     OK(f->ctx, ath_model_create(f->ctx, LJ, &f->model));
@@ -115,7 +91,7 @@ static void fixture_close(fixture *f)
     ath_model_destroy(&f->model);
     ath_device_close(&f->device);
     ath_context_destroy(&f->ctx);
-    assert_int_equal(f->memory.bytes, 0);
+    assert_true(f->memory.n_blocks == 0 && f->memory.n_wrong == 0);
 }
 
 /* What a system does by itself in stages with these options and these alone. */
@@ -359,7 +335,7 @@ static void test_memory(void **state)
         fixture_open(&f, devices[d], true);
         const ath_dynamics_config config = fixture_config(&f);
         do {
-            f.memory.n = 0;
+            f.memory.n_calls = 0;
             f.memory.fail_at = ++k;
             status = ath_batch_from_systems(f.ctx, f.device, f.systems, N, &f.batch);
             status = status < 0 ? status : ath_dynamics_create(f.ctx, &config, &f.dyn);

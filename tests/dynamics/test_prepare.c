@@ -1,6 +1,7 @@
 /* Velocities by hand: those that a stage draws, system by system, whatever else is in the batch;
  * what is refused, and failing memory.
  */
+#include "base/failing.h"
 #include "dynamics/structures.h"
 
 #include <math.h>
@@ -10,32 +11,8 @@
 
 enum { N = 6, MAX_ATOMS = 40 };
 
-typedef struct memory {
-    int64_t n, fail_at, bytes;
-} memory;
-
-static void *memory_resize(void *user, void *block, size_t old_bytes, size_t new_bytes)
-{
-    memory *m = user;
-    if (new_bytes == 0) {
-        m->bytes -= (int64_t)old_bytes;
-        free(block);
-        return NULL;
-    }
-    if (++m->n == m->fail_at) {
-        return NULL;
-    }
-    void *p = aligned_alloc(64, (new_bytes + 63) / 64 * 64);
-    if (p && block) {
-        memcpy(p, block, old_bytes < new_bytes ? old_bytes : new_bytes);
-        free(block);
-    }
-    m->bytes += p ? (int64_t)new_bytes - (int64_t)old_bytes : 0;
-    return p;
-}
-
 typedef struct fixture {
-    memory memory;
+    failing memory;
     ath_context *ctx;
     ath_device *device;
     ath_system *systems[N];
@@ -45,8 +22,7 @@ typedef struct fixture {
 static void fixture_open(fixture *f, const char *device)
 {
     memset(f, 0, sizeof *f);
-    const ath_context_config config = {.size = sizeof config,
-                                       .allocator = {memory_resize, &f->memory}};
+    const ath_context_config config = failing_config(&f->memory);
     assert_int_equal(ath_context_create(&config, &f->ctx), ATH_OK);
     OK(f->ctx, ath_device_open(f->ctx, device, &f->device));
     for (int32_t i = 0; i < N; i++) {
@@ -69,7 +45,7 @@ static void fixture_close(fixture *f)
     }
     ath_device_close(&f->device);
     ath_context_destroy(&f->ctx);
-    assert_int_equal(f->memory.bytes, 0);
+    assert_true(f->memory.n_blocks == 0 && f->memory.n_wrong == 0);
 }
 
 static void read_velocities(const fixture *f, const ath_batch *batch, int32_t index, double *v)
@@ -234,7 +210,7 @@ static void test_memory(void **state)
         int64_t k = 0;
         ath_status status;
         do {
-            f.memory.n = 0;
+            f.memory.n_calls = 0;
             f.memory.fail_at = ++k;
             status = ath_velocities_draw(f.ctx, f.batch, &c);
             assert_true(status == ATH_OK || status == ATH_E_NO_MEMORY);

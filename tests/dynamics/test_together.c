@@ -153,39 +153,18 @@ static void check_subject(const subject *s)
     ath_context_destroy(&ctx);
 }
 
-#define SUBJECT(i)                                                                                 \
-    static void test_subject_##i(void **state)                                                     \
-    {                                                                                              \
-        (void)state;                                                                               \
-        check_subject(&subjects[i]);                                                               \
-    }
-SUBJECT(0)
-SUBJECT(1)
-SUBJECT(2)
-SUBJECT(3)
-SUBJECT(4)
-SUBJECT(5)
-SUBJECT(6)
-SUBJECT(7)
-SUBJECT(8)
-SUBJECT(9)
-SUBJECT(10)
-SUBJECT(11)
-SUBJECT(12)
-SUBJECT(13)
-SUBJECT(14)
+static void test_subject(void **state)
+{
+    check_subject(*state);
+}
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_subject_0),  cmocka_unit_test(test_subject_1),
-        cmocka_unit_test(test_subject_2),  cmocka_unit_test(test_subject_3),
-        cmocka_unit_test(test_subject_4),  cmocka_unit_test(test_subject_5),
-        cmocka_unit_test(test_subject_6),  cmocka_unit_test(test_subject_7),
-        cmocka_unit_test(test_subject_8),  cmocka_unit_test(test_subject_9),
-        cmocka_unit_test(test_subject_10), cmocka_unit_test(test_subject_11),
-        cmocka_unit_test(test_subject_12), cmocka_unit_test(test_subject_13),
-        cmocka_unit_test(test_subject_14),
-    };
+    struct CMUnitTest tests[sizeof subjects / sizeof *subjects];
+    for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
+        tests[i] = (struct CMUnitTest){.name = subjects[i].integrator,
+                                       .test_func = test_subject,
+                                       .initial_state = (void *)&subjects[i]};
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

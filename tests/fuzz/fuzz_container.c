@@ -2,31 +2,19 @@
  * is packed again, and must come out of that the same; nothing may crash, leak, or ask for more
  * memory than a small multiple of the input.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/failing.h"
 #include "data/container.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
+#include "fuzz/target.h"
 
 /* A system that could be read survives another round, and writes the same bytes again. */
 static void fuzz_round(ath_context *ctx, const ath_system *system)
 {
     ath__bytes once = {0}, twice = {0};
     ath_system *back = NULL;
-    require(ath__packet_encode(system, &once) == ATH_OK);
-    require(ath__packet_decode(ctx, once.data, once.size, &back) == ATH_OK);
-    require(ath__packet_encode(back, &twice) == ATH_OK);
-    require(once.size == twice.size && memcmp(once.data, twice.data, once.size) == 0);
+    REQUIRE(ath__packet_encode(system, &once) == ATH_OK);
+    REQUIRE(ath__packet_decode(ctx, once.data, once.size, &back) == ATH_OK);
+    REQUIRE(ath__packet_encode(back, &twice) == ATH_OK);
+    REQUIRE(once.size == twice.size && memcmp(once.data, twice.data, once.size) == 0);
     ath_system_destroy(&back);
     ath__bytes_free(ctx, &once);
     ath__bytes_free(ctx, &twice);
@@ -36,7 +24,7 @@ static void fuzz_packet(ath_context *ctx, const void *data, size_t size)
 {
     ath_packet *packet = NULL;
     if (ath_packet_open(ctx, data, size, &packet) != ATH_OK) {
-        require(packet == NULL);
+        REQUIRE(packet == NULL);
         return;
     }
     const int32_t n = ath_packet_n_systems(packet);
@@ -62,7 +50,7 @@ static void fuzz_container(ath_context *ctx, const uint8_t *data, size_t size)
         return;
     }
     while ((s = ath_container_next(reader, &section)) != ATH_END) {
-        require(section.bytes == 0 ||
+        REQUIRE(section.bytes == 0 ||
                 ((const uint8_t *)section.data >= data && section.bytes <= size));
         if (section.id == ATH_SECTION_PACKET || s != ATH_OK) {
             fuzz_packet(ctx, section.data, section.bytes);
@@ -86,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     failing memory = {0};
     ath_context_config config = failing_config(&memory);
     ath_context *ctx = NULL;
-    require(ath_context_create(&config, &ctx) == ATH_OK);
+    REQUIRE(ath_context_create(&config, &ctx) == ATH_OK);
     fuzz_container(ctx, data, size);
     fuzz_packet(ctx, data, size);
     fuzz_record(ctx, data, size);
@@ -96,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_record(ctx, data + at + ATH__SECTION_HEAD, size - at - ATH__SECTION_HEAD);
     }
     ath_context_destroy(&ctx);
-    require(memory.n_blocks == 0 && memory.n_wrong == 0);
-    require(memory.peak_bytes < 32 * size + (1 << 17));
+    REQUIRE(memory.n_blocks == 0 && memory.n_wrong == 0);
+    REQUIRE(memory.peak_bytes < 32 * size + (1 << 17));
     return 0;
 }

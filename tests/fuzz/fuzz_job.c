@@ -2,24 +2,10 @@
  * what the file justifies, a refusal says why and where, a job that is accepted holds what its
  * header promises, and is the same when it is printed and read again.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/failing.h"
+#include "fuzz/target.h"
 #include "host.h"
 #include "job.h"
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);              \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void fuzz_check_hooks(const cli_job_hook *hooks, size_t n)
 {

@@ -3,23 +3,11 @@
  * evaluated.
  */
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <athanor/model.h>
 
-#include "base/failing.h"
+#include "fuzz/target.h"
 #include "models/nep_scalar.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 /* Two atoms of the first type, near to one another. */
 static void fuzz_evaluate(ath_context *ctx, const ath__nep_file *file)
@@ -28,12 +16,12 @@ static void fuzz_evaluate(ath_context *ctx, const ath__nep_file *file)
     ath__nep_result r = {values, values + 2, values + 8};
     ath_system *system = NULL;
     void *rows = NULL;
-    require(ath_system_create(ctx, 2, &system) == ATH_OK);
-    require(ath_system_field(system, ATH_FIELD_NUMBERS, &rows) == ATH_OK);
+    REQUIRE(ath_system_create(ctx, 2, &system) == ATH_OK);
+    REQUIRE(ath_system_field(system, ATH_FIELD_NUMBERS, &rows) == ATH_OK);
     ((int32_t *)rows)[0] = ((int32_t *)rows)[1] = file->numbers[0];
-    require(ath_system_field(system, ATH_FIELD_POSITIONS, &rows) == ATH_OK);
+    REQUIRE(ath_system_field(system, ATH_FIELD_POSITIONS, &rows) == ATH_OK);
     ((double *)rows)[3] = 0.75 * file->cutoff[0][0];
-    require(ath__nep_scalar(ctx, file, system, &r) == ATH_OK);
+    REQUIRE(ath__nep_scalar(ctx, file, system, &r) == ATH_OK);
     ath_system_destroy(&system);
 }
 
@@ -43,24 +31,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ath_context_config config = failing_config(&memory);
     ath_context *ctx = NULL;
     ath__nep_file file;
-    require(ath_context_create(&config, &ctx) == ATH_OK);
+    REQUIRE(ath_context_create(&config, &ctx) == ATH_OK);
     if (ath__nep_parse(ctx, "input", (const char *)data, size, &file) == ATH_OK) {
         int64_t lines = 0;
         for (size_t k = 0; k < size; k++) {
             lines += data[k] == '\n';
         }
-        require(file.n_values <= lines + 1);
-        require(file.values != NULL && file.n_types >= 1 && file.dimension >= 1);
-        require(ath__nep_begins((const char *)data, size) || data[0] == ' ' || data[0] == '\t' ||
+        REQUIRE(file.n_values <= lines + 1);
+        REQUIRE(file.values != NULL && file.n_types >= 1 && file.dimension >= 1);
+        REQUIRE(ath__nep_begins((const char *)data, size) || data[0] == ' ' || data[0] == '\t' ||
                 data[0] == '\r' || data[0] == '\v' || data[0] == '\f');
-        require(memory.peak_bytes < 8 * size + (1 << 15));
+        REQUIRE(memory.peak_bytes < 8 * size + (1 << 15));
         fuzz_evaluate(ctx, &file);
         ath__nep_free(ctx, &file);
     } else {
-        require(file.values == NULL && ath_context_message(ctx)[0] != '\0');
-        require(memory.peak_bytes < 8 * size + (1 << 15));
+        REQUIRE(file.values == NULL && ath_context_message(ctx)[0] != '\0');
+        REQUIRE(memory.peak_bytes < 8 * size + (1 << 15));
     }
     ath_context_destroy(&ctx);
-    require(memory.n_blocks == 0 && memory.n_wrong == 0);
+    REQUIRE(memory.n_blocks == 0 && memory.n_wrong == 0);
     return 0;
 }

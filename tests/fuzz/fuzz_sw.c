@@ -5,27 +5,13 @@
  */
 #include <math.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <athanor/model.h>
 #include <athanor/system.h>
 
 #include "base/base.h"
-#include "base/failing.h"
+#include "fuzz/target.h"
 #include "models/sw.h"
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);              \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static ath__sw_table fuzz_table[2];
 static ath__sw_params fuzz_params[2];

@@ -169,4 +169,25 @@ static inline void reference_worked(const char *integrator, const reference_row 
     rig_close(&rig);
 }
 
+/* Three steps of an atom at rest without a force: it stays, and these are the time steps, fs. */
+static inline void reference_rest(const char *integrator, const double fs[3])
+{
+    const double r0[] = {1, 2, 3}, f[3] = {0}, m = 1.0;
+    double r[3], cells[RIG_MAX_CELLS];
+    test_rig rig;
+    rig_open(&rig, "host", integrator);
+    rig_add_atoms(&rig, 1, r0, NULL, &m);
+    rig_enter(&rig);
+    rig_write(&rig, ATH_FIELD_FORCES, 0, f);
+    for (int i = 0; i < 3; i++) {
+        rig_half(&rig, false, (int32_t[]){0}, 1);
+        rig_read(&rig, ATH_FIELD_POSITIONS, 0, r);
+        rig_cells(&rig, 0, cells);
+        assert_memory_equal(r, r0, sizeof r);
+        assert_true(fabs(cells[0] * 10.180505710759414 - fs[i]) < 1e-14);
+        assert_true(cells[2] == 0.0);
+    }
+    rig_close(&rig);
+}
+
 #endif

@@ -70,23 +70,7 @@ static void test_clamp(void **state)
 static void test_rest(void **state)
 {
     (void)state;
-    const double r0[] = {1, 2, 3}, m = 1.0;
-    double r[3], f[3] = {0}, cells[RIG_MAX_CELLS];
-    test_rig rig;
-    rig_open(&rig, "host", "fire2:dt=0.5,t_min=0.3");
-    rig_add_atoms(&rig, 1, r0, NULL, &m);
-    rig_enter(&rig);
-    rig_write(&rig, ATH_FIELD_FORCES, 0, f);
-    const double fs[] = {0.375, 0.3, 0.3};
-    for (int i = 0; i < 3; i++) {
-        rig_half(&rig, false, (int32_t[]){0}, 1);
-        rig_read(&rig, ATH_FIELD_POSITIONS, 0, r);
-        rig_cells(&rig, 0, cells);
-        assert_memory_equal(r, r0, sizeof r);
-        assert_true(fabs(cells[0] * 10.180505710759414 - fs[i]) < 1e-14);
-        assert_true(cells[2] == 0.0);
-    }
-    rig_close(&rig);
+    reference_rest("fire2:dt=0.5,t_min=0.3", (double[]){0.375, 0.3, 0.3});
 }
 
 int main(void)

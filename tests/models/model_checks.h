@@ -78,6 +78,22 @@ typedef struct model_recipe {
 
 ath_system *model_system(ath_context *ctx, const model_recipe *recipe);
 double *model_field(ath_system *system, ath_field_id field);
+/* FNV-1a over everything that comes back. */
+static inline uint64_t model_hash(const model_result *r, int32_t n)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    for (int32_t i = 0; i < n; i++) {
+        const void *const parts[3] = {&r[i].energy, r[i].stress, r[i].forces};
+        const size_t bytes[3] = {sizeof r[i].energy, sizeof r[i].stress,
+                                 (size_t)r[i].n_atoms * 3 * sizeof(double)};
+        for (int p = 0; p < 3; p++) {
+            for (size_t b = 0; b < bytes[p]; b++) {
+                h = (h ^ ((const unsigned char *)parts[p])[b]) * UINT64_C(0x100000001b3);
+            }
+        }
+    }
+    return h;
+}
 /* In (-1, 1). */
 double model_random(uint64_t *state);
 

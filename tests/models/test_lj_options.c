@@ -1,4 +1,5 @@
 /* Options of the model "lj", and the registry of models: names, messages, the echo, the hash. */
+#include "base/failing.h"
 #include "lj_systems.h"
 
 #include <stdio.h>
@@ -151,51 +152,28 @@ static void options_registry(void **unused)
     assert_true(n >= 3 && lj == 1);
 }
 
-/* An allocator that fails at the n-th request. */
-typedef struct options_memory {
-    int64_t left, in_use;
-} options_memory;
-
-static void *options_resize(void *user, void *block, size_t old_bytes, size_t new_bytes)
-{
-    options_memory *m = user;
-    if (new_bytes > 0 && m->left-- <= 0) {
-        return NULL;
-    }
-    void *out = NULL;
-    if (new_bytes > 0) {
-        out = aligned_alloc(64, (new_bytes + 63) / 64 * 64);
-        assert_non_null(out);
-        memset(out, 0, new_bytes);
-        memcpy(out, block ? block : out, old_bytes < new_bytes ? old_bytes : new_bytes);
-    }
-    m->in_use += (int64_t)new_bytes - (int64_t)old_bytes;
-    free(block);
-    return out;
-}
-
 static void options_out_of_memory(void **unused)
 {
     (void)unused;
-    options_memory memory = {.left = 1000};
-    ath_context_config config = {.size = sizeof config, .allocator = {options_resize, &memory}};
+    failing memory = {0};
+    const ath_context_config config = failing_config(&memory);
     ath_context *ctx = NULL;
     assert_int_equal(ath_context_create(&config, &ctx), ATH_OK);
-    const int64_t before = memory.in_use;
+    const int64_t before = memory.n_blocks;
     ath_status status = ATH_E_NO_MEMORY;
-    int32_t n = 0;
+    int32_t n = 1;
     for (; status != ATH_OK; n++) {
         ath_model *model = NULL;
-        memory.left = n;
+        memory.n_calls = 0;
+        memory.fail_at = n;
         status = ath_model_create(ctx, "lj:" LJ_NOBLE, &model);
         assert_true(status == ATH_OK || (status == ATH_E_NO_MEMORY && !model));
-        memory.left = 1000;
         ath_model_destroy(&model);
-        assert_int_equal(memory.in_use, before);
+        assert_int_equal(memory.n_blocks, before);
     }
-    assert_true(n >= 4); /* the model, its state, its texts */
+    assert_true(n >= 5); /* the model, its state, its texts */
     ath_context_destroy(&ctx);
-    assert_int_equal(memory.in_use, 0);
+    assert_true(memory.n_blocks == 0 && memory.n_wrong == 0);
 }
 
 static int options_open(void **unused)

@@ -134,23 +134,6 @@ static void bits_work_memory(void **unused)
     }
 }
 
-/* FNV-1a over everything that comes back. */
-static uint64_t bits_hash(const model_result *r, int32_t n)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (int32_t i = 0; i < n; i++) {
-        const void *const parts[3] = {&r[i].energy, r[i].stress, r[i].forces};
-        const size_t bytes[3] = {sizeof r[i].energy, sizeof r[i].stress,
-                                 (size_t)r[i].n_atoms * 3 * sizeof(double)};
-        for (int p = 0; p < 3; p++) {
-            for (size_t b = 0; b < bytes[p]; b++) {
-                h = (h ^ ((const unsigned char *)parts[p])[b]) * UINT64_C(0x100000001b3);
-            }
-        }
-    }
-    return h;
-}
-
 /* One number for all models and systems, the same for every compiler and machine. */
 static void bits_of_all_builds(void **unused)
 {
@@ -162,7 +145,7 @@ static void bits_of_all_builds(void **unused)
         assert_true(model_bench_open(&bench, NULL, "host", &ath__model_sw, bits_models[k].options));
         sw_systems_open(bench.ctx, bits_models[k].kinds, systems);
         model_result *r = model_results(&bench, systems, SW_RECIPES, MODEL_ALL);
-        all = all * 31 + bits_hash(r, SW_RECIPES);
+        all = all * 31 + model_hash(r, SW_RECIPES);
         model_results_free(r, SW_RECIPES);
         sw_systems_close(systems);
         model_bench_close(&bench);

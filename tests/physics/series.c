@@ -1,7 +1,10 @@
 /* series.c - see series.h. Plain sums in double precision: the series of the tests have at
  * most some millions of numbers. Deviations are taken from the mean before anything is squared.
+ * Inefficiencies are those of sets of series, with the weights 1 - t / length, which short series
+ * need; those of the program (cli/statistics.h) are of one series that is much longer.
  */
 #include "physics/series.h"
+#include "cli/statistics.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -175,61 +178,28 @@ int64_t stat_thin(const stat_series *s, int64_t stride, double *out)
     return n;
 }
 
-static int stat_ascending(const void *a, const void *b)
+/* The program's own statistics have these two, and are none of what is judged with them here. */
+
+typedef struct stat_distribution {
+    double (*cdf)(void *user, double x);
+    void *user;
+} stat_distribution;
+
+static double stat_cdf(const void *user, double x)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    const stat_distribution *it = user;
+    return it->cdf(it->user, x);
 }
 
 double stat_ks(double *x, int64_t n, double (*cdf)(void *user, double x), void *user, double *d)
 {
-    const double count = (double)n, root = sqrt(count);
-    qsort(x, (size_t)n, sizeof *x, stat_ascending);
-    *d = 0.0;
-    for (int64_t i = 0; i < n; i++) {
-        const double p = cdf(user, x[i]);
-        *d = fmax(*d, fmax((double)(i + 1) / count - p, p - (double)i / count));
-    }
-    const double lambda = (root + 0.12 + 0.11 / root) * *d;
-    if (lambda < 0.3) {
-        return 1.0; /* to 1e-5; the sum below converges slowly there */
-    }
-    double sum = 0.0;
-    for (int k = 1; k <= 100; k++) {
-        sum += (k % 2 ? 2.0 : -2.0) * exp(-2.0 * k * k * lambda * lambda);
-    }
-    return fmin(1.0, fmax(0.0, sum));
+    const stat_distribution it = {cdf, user};
+    return cli_ks_p(x, (size_t)n, stat_cdf, &it, d);
 }
 
 double stat_gamma_p(double a, double x)
 {
-    if (x <= 0.0) {
-        return 0.0;
-    }
-    const double front = exp(a * log(x) - x - lgamma(a));
-    if (x < a + 1.0) { /* x^a e^-x sum_k x^k / (a (a+1) ... (a+k)) */
-        double term = 1.0 / a, sum = term;
-        for (int k = 1; k < 100000 && term > sum * 1e-17; k++) {
-            term *= x / (a + k);
-            sum += term;
-        }
-        return front * sum;
-    }
-    /* the continued fraction of 1 - P, evaluated forwards (Lentz) */
-    double b = x + 1.0 - a, c = 1e300, d = 1.0 / b, h = d;
-    for (int k = 1; k < 100000; k++) {
-        const double an = -k * (k - a);
-        b += 2.0;
-        d = an * d + b;
-        d = 1.0 / (fabs(d) < 1e-300 ? 1e-300 : d);
-        c = b + an / c;
-        c = fabs(c) < 1e-300 ? 1e-300 : c;
-        h *= d * c;
-        if (fabs(d * c - 1.0) < 1e-16) {
-            break;
-        }
-    }
-    return 1.0 - front * h;
+    return cli_gamma_p(a, x);
 }
 
 double stat_gamma_p_inverse(double a, double p)
