@@ -113,17 +113,16 @@ static void test_conserved(void **state)
 {
     (void)state;
     check_error("nose_hoover:chain=3", 5);
-    check_error("nose_hoover:chain=10", 2);
     check_error("nose_hoover:chain=5,yoshida=7,substeps=2", 0.1);
     check_error("npt:tau_p=400,chain=3", 0.1);
-    check_error("npt:tau_p=400,chain=4,coupling=triclinic", 5);
+    check_error("npt:tau_p=400,chain=10,coupling=triclinic", 2);
 }
 
 /* After 40 relaxation times. */
 static void check_arrival(const char *integrator, double times)
 {
     const course c = run(integrator, times * target, 4.0, 400 / SLOWER);
-if (SLOWER == 1 && !(fabs(c.mean / target - 1) < 0.08)) {
+    if (SLOWER == 1 && !(fabs(c.mean / target - 1) < 0.08)) {
         fail_msg("%s, %g times the target: %g K", integrator, times, c.mean);
     }
 }
@@ -133,7 +132,9 @@ static void test_arrival(void **state)
     (void)state;
     check_arrival("nose_hoover:chain=3", 5);
     check_arrival("nose_hoover:chain=5", 0.1);
-    check_arrival("npt:tau_p=400,chain=3", 2);
+    if (getenv("ATH_TEST_FULL")) {
+        check_arrival("npt:tau_p=400,chain=3", 2);
+    }
 }
 
 int main(void)
