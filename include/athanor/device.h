@@ -3,7 +3,8 @@
  *   "host"      the processor; "host:isa=base|v3|v4" asks for one instruction set (x86-64, AVX2 and
  *               FMA, AVX-512); default the best that the machine has. Same bits on all.
  *   "mock"      the processor behaving like a GPU: device memory cannot be touched from outside a
- *               kernel or a copy, and everything runs late. For tests.
+ *               kernel or a copy, and everything runs late. For tests. "mock:kernels=cuda" has only
+ *               the kernels that a GPU has
  *   "cuda:N"    an NVIDIA GPU, from the plug-in libathanor_cuda.so; "cuda" is number 0;
  *               "cuda:N,plugin=FILE" gives the plug-in's absolute path
  */

@@ -3,7 +3,7 @@
  * The CUDA runtime is linked statically. Every call puts the caller's current device back. Streams
  * are made not to wait for the legacy default stream. Nothing of the library is called: messages go
  * into the context, host memory comes from its allocator. A kernel without a CUDA twin is refused
- * by name at its first launch.
+ * by name: has_kernel says so beforehand, a launch then.
  */
 #include "device/cuda.cuh"
 
@@ -177,13 +177,28 @@ ath_status cuda_fill(ath__stream *stream, void *d_to, int value, size_t bytes)
                        "fill");
 }
 
+/* NULL: there is none. */
+const cuda_entry *cuda_find(ath__kernel kernel)
+{
+    for (const cuda_entry &entry : cuda_entries) {
+        if (strcmp(entry.name, cuda_names[kernel]) == 0) {
+            return &entry;
+        }
+    }
+    return nullptr;
+}
+
+bool cuda_has_kernel(const ath_device *, ath__kernel kernel)
+{
+    return cuda_find(kernel) != nullptr;
+}
+
 ath_status cuda_launch(ath__stream *stream, ath__kernel kernel, const void *args, size_t)
 {
     cuda_guard guard(stream->device);
-    for (const cuda_entry &entry : cuda_entries) {
-        if (strcmp(entry.name, cuda_names[kernel]) == 0) {
-            return cuda_report(stream->device, entry.launch(cuda_stream(stream), args), entry.name);
-        }
+    const cuda_entry *entry = cuda_find(kernel);
+    if (entry) {
+        return cuda_report(stream->device, entry->launch(cuda_stream(stream), args), entry->name);
     }
     snprintf(stream->device->ctx->message, sizeof stream->device->ctx->message,
              "%s: kernel '%s' has no CUDA version", stream->device->name, cuda_names[kernel]);
@@ -287,7 +302,7 @@ const ath__device_ops cuda_ops = {
     cuda_close,      cuda_alloc,      cuda_free,          cuda_stream_open, cuda_stream_close,
     cuda_copy,       cuda_fill,       cuda_launch,        cuda_wait,        cuda_record,
     cuda_query,      cuda_event_free, cuda_capture_begin, cuda_capture_end, cuda_graph_launch,
-    cuda_graph_free,
+    cuda_graph_free, cuda_has_kernel,
 };
 
 const ath_plugin cuda_plugin = {ATH_ABI, "cuda", &cuda_ops, ath__kernel_signature};

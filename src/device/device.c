@@ -318,6 +318,18 @@ ath_status ath__device_move(ath_device *device, void *d_to, const void *d_from, 
     return device_copy(device, ATH__ON_DEVICE, d_to, d_from, bytes);
 }
 
+/* ---- kernels ---- */
+
+const char *ath__kernel_name(ath__kernel kernel)
+{
+    static const char *const names[ATH__N_KERNELS] = {
+#define ATH__KERNEL(id, name, n_pointers, who) [ATH_K_##id] = #name,
+#include "device/kernels.def"
+#undef ATH__KERNEL
+    };
+    return (uint32_t)kernel < ATH__N_KERNELS ? names[kernel] : "?";
+}
+
 /* ---- one launch on a whole team ---- */
 
 #define ATH__KERNEL(id, name, n_pointers, who) [ATH_K_##id] = (who) == ATH__TOGETHER,

@@ -54,6 +54,8 @@ typedef struct ath__device_ops {
     ath_status (*capture_end)(ath__stream *stream, ath__graph **graph);
     ath_status (*graph_launch)(ath__stream *stream, ath__graph *graph); /* all of it, again */
     void (*graph_free)(ath_device *device, ath__graph **graph);
+    bool (*has_kernel)(const ath_device *device, ath__kernel kernel); /* NULL: has all. The launch
+                                                of one that it lacks is ATH_E_UNSUPPORTED */
 } ath__device_ops;
 
 struct ath_device {
@@ -69,6 +71,13 @@ struct ath_device {
     const ath__kernel_fn *table;
     ath__stream stream; /* the default stream, for copies outside a run */
 };
+
+/* The name in kernels.def. */
+const char *ath__kernel_name(ath__kernel kernel);
+static inline bool ath__device_has(const ath_device *device, ath__kernel kernel)
+{
+    return !device->ops->has_kernel || device->ops->has_kernel(device, kernel);
+}
 
 ath_status ath__device_alloc(ath_device *device, size_t n, size_t size, void *d_out);
 void ath__device_free(ath_device *device, void *d_block, size_t n, size_t size);

@@ -67,6 +67,7 @@ struct ath__event {
 };
 
 typedef struct mock_state {
+    int64_t kernels;    /* 1: only those that have a CUDA twin */
     mock_arena *arenas; /* by ascending device address */
     size_t n_arenas, max_arenas;
     mock_queue *queues; /* open streams */
@@ -78,10 +79,21 @@ static const int mock_n_pointers[ATH__N_KERNELS] = {
 #include "device/kernels.def"
 #undef ATH__KERNEL
 };
-static const char *const mock_kernel_names[ATH__N_KERNELS] = {
-#define ATH__KERNEL(id, name, n_pointers, who) [ATH_K_##id] = #name,
-#include "device/kernels.def"
-#undef ATH__KERNEL
+static const char *const mock_twins[] = {
+#define ATH__CUDA_KERNEL(name) #name,
+#include "device/cuda_kernels.def"
+#undef ATH__CUDA_KERNEL
+};
+
+static const ath_option mock_options[] = {
+    {.name = "kernels",
+     .type = ATH_OPTION_CHOICE,
+     .unit = "",
+     .fallback = "all",
+     .choices = "all|cuda",
+     .help = "which kernels it has: all, or those that have a CUDA twin",
+     .offset = offsetof(mock_state, kernels)},
+    {.type = ATH_OPTION_END},
 };
 
 /* ---- memory ---- */
@@ -228,7 +240,7 @@ static ath_status mock_run_launch(ath_device *device, const mock_op *op, uint8_t
         if (shadow == NULL) {
             return ath__fail(device->ctx, ATH_E_DEVICE,
                              "mock: kernel %s: pointer %d of its args (%p) is not device memory",
-                             mock_kernel_names[op->detail], i, pointer);
+                             ath__kernel_name((ath__kernel)op->detail), i, pointer);
         }
         memcpy(args + (size_t)i * sizeof pointer, &shadow, sizeof shadow);
     }
@@ -338,6 +350,16 @@ static ath_status mock_fill(ath__stream *stream, void *d_to, int value, size_t b
     return bytes ? mock_enqueue(stream, &op, NULL) : ATH_OK;
 }
 
+static bool mock_has_kernel(const ath_device *device, ath__kernel kernel)
+{
+    const mock_state *state = device->state;
+    bool found = state->kernels == 0;
+    for (size_t i = 0; i < sizeof mock_twins / sizeof *mock_twins && !found; i++) {
+        found = strcmp(mock_twins[i], ath__kernel_name(kernel)) == 0;
+    }
+    return found;
+}
+
 static ath_status mock_launch(ath__stream *stream, ath__kernel kernel, const void *args,
                               size_t bytes)
 {
@@ -346,6 +368,10 @@ static ath_status mock_launch(ath__stream *stream, ath__kernel kernel, const voi
         bytes < (size_t)mock_n_pointers[kernel] * sizeof(void *)) {
         return ath__fail(stream->device->ctx, ATH_E_DEVICE,
                          "mock: launch of kernel %d with %zu bytes of args", (int)kernel, bytes);
+    }
+    if (!mock_has_kernel(stream->device, kernel)) {
+        return ath__fail(stream->device->ctx, ATH_E_UNSUPPORTED, "%s: kernel '%s' has no CUDA twin",
+                         stream->device->name, ath__kernel_name(kernel));
     }
     return mock_enqueue(stream, &op, args);
 }
@@ -521,6 +547,7 @@ const ath__device_ops ath__device_mock = {
     .abi = ATH_ABI,
     .name = "mock",
     .state_size = sizeof(mock_state),
+    .options = mock_options,
     .open = mock_open,
     .close = mock_close,
     .alloc = mock_alloc,
@@ -538,4 +565,5 @@ const ath__device_ops ath__device_mock = {
     .capture_end = mock_capture_end,
     .graph_launch = mock_graph_launch,
     .graph_free = mock_graph_free,
+    .has_kernel = mock_has_kernel,
 };

@@ -191,6 +191,9 @@ void ath__dynamics_count(ath_dynamics *dyn, const ath__member *member);
 /* plan.c: makes the plan fit the batch. Call when the batch or its systems have changed. */
 ath_status ath__plan_fit(ath_dynamics *dyn, ath_batch *batch);
 void ath__plan_drop(ath_dynamics *dyn);
+/* rehearsal.c: ATH_E_UNSUPPORTED, with the name, if the device lacks a kernel that the dynamics
+ * would launch. */
+ath_status ath__rehearse(const ath_dynamics *dyn, ath_device *device);
 /* Sums a counter over tiles and clears it; synchronises. */
 ath_status ath__plan_take(ath_dynamics *dyn, int32_t counter, int64_t *out);
 /* Length of a list (n_parts + ATH__LIST_...), summed over tiles; synchronises. */

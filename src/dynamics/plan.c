@@ -375,6 +375,7 @@ ath_status ath__plan_fit(ath_dynamics *dyn, ath_batch *batch)
         ath_status status = plan_make_stages(dyn);
         status = status < 0 ? status : plan_make_own(dyn);
         status = status < 0 ? status : plan_make_model(dyn);
+        status = status < 0 ? status : ath__rehearse(dyn, plan->device);
         if (status < 0) {
             ath__plan_drop(dyn);
             return status;

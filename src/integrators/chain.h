@@ -15,6 +15,18 @@
  * Suzuki-Yoshida with 1, 3, 5 or 7 weights (Suzuki, Phys. Lett. A 146 (1990) 319; Yoshida, ibid.
  * 150 (1990) 262, solution A of sixth order), errors of order 2, 4, 4 and 6.
  *
+ * Substeps are for a chain near equilibrium, where all but the first w_k are of the order of 1 /
+ * tau. Far from it they are not: the force of the second thermostat grows with the degrees of
+ * freedom, and what dof degrees of freedom have too much can drive any later one up to w ~
+ * sqrt(dof) / tau. There the sweeps are stiff, those over negative parts of the time grow instead
+ * of being damped, and soon nothing is finite. So the substeps are doubled until along all of the
+ * way no w_k exceeds 8 / tau times the factor by which there are more of them than asked for, or
+ * the rate at which w_k times a substep is 1 if that is less. The number depends on the chain and
+ * its kinetic energy alone, hardly on the time step, so that errors keep their order; near
+ * equilibrium it is the one asked for. The way back visits the same states and so takes the same
+ * number, except where the test fails for one and not for the other of two ways that differ by
+ * their errors.
+ *
  * Conserved together with what it is coupled to: sum Q_k w_k^2 / 2 + dof kT eta_0 + kT sum of the
  * other eta. kT in the masses is a fixed one (that of the hottest target of a stage), so that
  * masses do not change in a ramp.
@@ -24,16 +36,27 @@
 #ifndef ATHANOR_INTEGRATORS_CHAIN_H
 #define ATHANOR_INTEGRATORS_CHAIN_H
 
+#include <float.h>
+
 #include "base/math.h"
 
-enum { ATH__CHAIN_MAX = 10 };
+enum {
+    ATH__CHAIN_MAX = 10,
+    ATH__CHAIN_FASTEST = 8,     /* / tau: a w_k that the substeps asked for can follow */
+    ATH__CHAIN_SUBSTEPS = 16384 /* are not doubled: a w_k of 1e5 / tau is within reach */
+};
 
 typedef struct ath__chain {
     double dof;
     double kt;   /* eV, target */
     double mass; /* kT tau^2 of the masses */
     int32_t length, weights, substeps;
+    double tau; /* of the masses */
 } ath__chain;
+
+typedef struct ath__chain_state {
+    double eta[ATH__CHAIN_MAX], rate[ATH__CHAIN_MAX];
+} ath__chain_state;
 
 ATH__FN double ath__chain_mass(const ath__chain *c, int k)
 {
@@ -97,20 +120,62 @@ ATH__FN double ath__chain_weight(int i, int n)
     }
 }
 
+/* The way over `time` in c->substeps; 0 as soon as a w_k exceeds `fastest` or is not a number, else
+ * 1. *scale: the factor of the velocities. */
+ATH__FN int ath__chain_walk(const ath__chain *c, ath__chain_state *s, double twice, double time,
+                            double fastest, double *scale)
+{
+    *scale = 1.0;
+    for (int n = 0; n < c->substeps; n++) {
+        for (int i = 0; i < c->weights; i++) {
+            const double t = ath__chain_weight(i, c->weights) * (time / c->substeps);
+            *scale *= ath__chain_sweep(c, s->eta, s->rate, twice * (*scale * *scale), t);
+            for (int k = 0; k < c->length; k++) {
+                if (!(ath__abs(s->rate[k]) <= fastest)) {
+                    return 0;
+                }
+            }
+        }
+    }
+    return 1;
+}
+
+/* The largest w_k that the substeps asked for can follow. */
+ATH__FN double ath__chain_fastest(const ath__chain *c, double time)
+{
+    const double near = ATH__CHAIN_FASTEST / c->tau, stable = c->substeps / ath__abs(time);
+    return near < stable ? near : stable;
+}
+
 /* Advances the chain, eta[length] and rate[length], by `time`; twice: twice the kinetic energy.
  * Returns the factor of the velocities. Without degrees of freedom nothing happens. */
 ATH__FN double ath__chain_advance(const ath__chain *c, double *eta, double *rate, double twice,
                                   double time)
 {
-    double scale = 1.0;
+    double scale = 1.0, top = 0.0, fastest;
+    ath__chain finer = *c;
+    ath__chain_state s;
+    int done = 0;
     if (!(c->dof > 0.0)) {
         return scale;
     }
-    for (int n = 0; n < c->substeps; n++) {
-        for (int i = 0; i < c->weights; i++) {
-            const double t = ath__chain_weight(i, c->weights) * (time / c->substeps);
-            scale *= ath__chain_sweep(c, eta, rate, twice * (scale * scale), t);
+    for (int k = 0; k < c->length; k++) {
+        top = ath__abs(rate[k]) > top ? ath__abs(rate[k]) : top;
+    }
+    for (fastest = ath__chain_fastest(c, time); !done; fastest *= 2.0, finer.substeps *= 2) {
+        const int last = finer.substeps > ATH__CHAIN_SUBSTEPS / 2;
+        if (top > fastest && !last) {
+            continue;
         }
+        for (int k = 0; k < c->length; k++) {
+            s.eta[k] = eta[k];
+            s.rate[k] = rate[k];
+        }
+        done = ath__chain_walk(&finer, &s, twice, time, last ? DBL_MAX : fastest, &scale) || last;
+    }
+    for (int k = 0; k < c->length; k++) {
+        eta[k] = s.eta[k];
+        rate[k] = s.rate[k];
     }
     return scale;
 }

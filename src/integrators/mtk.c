@@ -38,7 +38,8 @@ static const ath_option npt_options[] = {
     ATH__OPTION_INT(mtk_state, chain, "3", 1, ATH__CHAIN_MAX, "thermostats in each chain"),
     ATH__OPTION_CHOICE(mtk_state, yoshida, "3", "1|3|5|7",
                        "Suzuki-Yoshida weights in a substep of the chains"),
-    ATH__OPTION_INT(mtk_state, substeps, "1", 1, 100, "substeps of the chains in half a step"),
+    ATH__OPTION_INT(mtk_state, substeps, "1", 1, 100,
+                    "substeps of the chains in half a step, more while they are fast"),
     ATH__EXTRA_OPTIONS(mtk_state),
     {0},
 };

@@ -97,9 +97,11 @@ ATH__FN ath__mtk ath__mtk_prepare(const ath__mtk_args *a, double *cells, double 
     m.atoms.length = a->length;
     m.atoms.weights = a->weights;
     m.atoms.substeps = a->substeps;
+    m.atoms.tau = tau_t;
     m.frame = m.atoms;
     m.frame.dof = frame_dof[a->coupling];
     m.frame.mass = hot * (tau_p * tau_p);
+    m.frame.tau = tau_p;
     for (int k = 0; k < 2; k++) {
         m.eta[k] = cells + ATH__MTK_ETA + 2 * k * a->length;
         m.rate[k] = m.eta[k] + a->length;

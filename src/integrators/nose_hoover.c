@@ -23,7 +23,7 @@ static const ath_option nose_hoover_options[] = {
     ATH__OPTION_CHOICE(nose_hoover_state, yoshida, "3", "1|3|5|7",
                        "Suzuki-Yoshida weights in a substep of the chain"),
     ATH__OPTION_INT(nose_hoover_state, substeps, "1", 1, 100,
-                    "substeps of the chain in half a step"),
+                    "substeps of the chain in half a step, more while it is fast"),
     {0},
 };
 

@@ -47,7 +47,8 @@ ATH__FN double ath__nhc_half(const ath__nhc_args *a, double *cells, int64_t step
                               ath__target_largest(kt) * (tau * tau),
                               a->length,
                               a->weights,
-                              a->substeps};
+                              a->substeps,
+                              tau};
     double *eta = cells + ATH__NHC_ETA, *rate = eta + a->length;
     if (!a->second) {
         cells[ATH__NHC_WORK] -= ath__target_rise(kt, step) * ath__chain_heat(&chain, eta);

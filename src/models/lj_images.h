@@ -5,7 +5,8 @@
  * By shift: r_ij = (x_j - x_i) + S h with S = shift - wrap_j + wrap_i (neighbors/list.h), for cells
  * so small that a pair may have several images within the cutoff. Three whole numbers travel as
  * one, a + 2^10 b + 2^20 c modulo 2^30: these can be added and subtracted as they are, and zero
- * says at once that there is nothing to add.
+ * says at once that there is nothing to add. Where positions are so far from the cell that some S
+ * may not fit (ATH__PATH_FAR), each number travels by itself; the separations have the same bits.
  *
  * Nearest: where the cutoff is at most half of the height along each periodic vector, only the
  * nearest image can be within it, and it follows from the positions, as for all pairs (lj_pairs.h):
@@ -33,7 +34,8 @@ typedef struct lj_rows {
     double cutoff2;
     float cutoff2_f;
     /* by shift */
-    const uint32_t *wrap; /* [n], as one number */
+    const uint32_t *wrap; /* [n], as one number; NULL: far */
+    const int32_t *far;   /* [n][3] wraps */
     const double *h;      /* complete cell */
     /* nearest, float64: a cell along the axes, or none */
     const double *moved; /* [n][4], in the cell around the origin; the fourth number is not used */
@@ -81,16 +83,37 @@ LJ_INLINE void lj_add_image(const double h[9], uint32_t image, double d[3])
     }
 }
 
+/* The same for a pair that is far apart. */
+static inline void lj_add_far_image(const lj_rows *rows, int32_t i, ath__neighbor entry,
+                                    double d[3])
+{
+    const int32_t *far_i = rows->far + 3 * (int64_t)i, *far_j = rows->far + 3 * (int64_t)entry.atom;
+    int32_t s[3];
+    double v[3];
+    ath__shift_unpack(entry.shift, s);
+    for (int k = 0; k < 3; k++) {
+        s[k] += far_i[k] - far_j[k];
+    }
+    ath__image_vector(s, rows->h, v);
+    for (int c = 0; c < 3; c++) {
+        d[c] = d[c] + v[c];
+    }
+}
+
 /* r_ij of one entry in the row of atom i. */
 LJ_INLINE void lj_by_shift(const lj_rows *rows, int32_t i, ath__neighbor entry, double d[3])
 {
     const double *x = rows->positions + 3 * (int64_t)i;
     const double *y = rows->positions + 3 * (int64_t)entry.atom;
-    const uint32_t image =
-        lj_shift_number((uint32_t)entry.shift) + rows->wrap[i] - rows->wrap[entry.atom];
     for (int c = 0; c < 3; c++) {
         d[c] = y[c] - x[c];
     }
+    if (rows->wrap == NULL) {
+        lj_add_far_image(rows, i, entry, d);
+        return;
+    }
+    const uint32_t image =
+        lj_shift_number((uint32_t)entry.shift) + rows->wrap[i] - rows->wrap[entry.atom];
     if (image << 2) {
         lj_add_image(rows->h, image, d);
     }
@@ -142,6 +165,16 @@ typedef struct lj_sixteen {
     __m512 d[3];
 } lj_sixteen;
 
+/* d + S h, S = a, b, c */
+LJ_INLINE void lj_add_vectors(const double h[9], __m256i a, __m256i b, __m256i c, __m512d d[3])
+{
+    const lj_vd s[3] = {(lj_vd)_mm512_cvtepi32_pd(a), (lj_vd)_mm512_cvtepi32_pd(b),
+                        (lj_vd)_mm512_cvtepi32_pd(c)};
+    for (int k = 0; k < 3; k++) {
+        d[k] = (__m512d)((lj_vd)d[k] + ((s[0] * h[k] + s[1] * h[3 + k]) + s[2] * h[6 + k]));
+    }
+}
+
 LJ_INLINE void lj_add_images(const double h[9], __m256i image, __m512d d[3])
 {
     const __m256i a = _mm256_srai_epi32(_mm256_slli_epi32(image, 22), 22);
@@ -149,11 +182,23 @@ LJ_INLINE void lj_add_images(const double h[9], __m256i image, __m512d d[3])
     const __m256i b = _mm256_srai_epi32(_mm256_slli_epi32(image, 12), 22);
     image = _mm256_sub_epi32(image, _mm256_slli_epi32(b, 10));
     const __m256i c = _mm256_srai_epi32(_mm256_slli_epi32(image, 2), 22);
-    const lj_vd s[3] = {(lj_vd)_mm512_cvtepi32_pd(a), (lj_vd)_mm512_cvtepi32_pd(b),
-                        (lj_vd)_mm512_cvtepi32_pd(c)};
+    lj_add_vectors(h, a, b, c, d);
+}
+
+/* The images of pairs that are far apart; at: where the positions of the others begin. */
+LJ_INLINE void lj_add_far_images(const lj_rows *rows, int32_t i, __m256i packed, __m256i at,
+                                 __mmask8 lanes, __m512d d[3])
+{
+    __m256i s[3];
     for (int k = 0; k < 3; k++) {
-        d[k] = (__m512d)((lj_vd)d[k] + ((s[0] * h[k] + s[1] * h[3 + k]) + s[2] * h[6 + k]));
+        const __m256i other = _mm256_mmask_i32gather_epi32(_mm256_setzero_si256(), lanes, at,
+                                                           (const int *)rows->far + k, 4);
+        const __m256i own = _mm256_set1_epi32(rows->far[3 * (int64_t)i + k]);
+        const __m128i up = _mm_cvtsi32_si128(22 - 10 * k);
+        s[k] = _mm256_srai_epi32(_mm256_sll_epi32(packed, up), 22);
+        s[k] = _mm256_add_epi32(s[k], _mm256_sub_epi32(own, other));
     }
+    lj_add_vectors(rows->h, s[0], s[1], s[2], d);
 }
 
 /* At most eight entries from `entry` on, `count` of them if that is less. */
@@ -168,14 +213,18 @@ LJ_INLINE lj_eight lj_eight_by_shift(const lj_rows *rows, int32_t i, const ath__
                   borrow = _mm256_and_si256(packed, _mm256_set1_epi32((1 << 9) | (1 << 19)));
     e.j = _mm512_cvtepi64_epi32(pair);
     const __m256i at = _mm256_add_epi32(_mm256_add_epi32(e.j, e.j), e.j);
-    __m256i image = _mm256_mmask_i32gather_epi32(_mm256_setzero_si256(), e.lanes, e.j,
-                                                 (const int *)rows->wrap, 4);
-    image = _mm256_sub_epi32(_mm256_set1_epi32((int32_t)rows->wrap[i]), image);
-    image = _mm256_add_epi32(image, _mm256_sub_epi32(packed, _mm256_slli_epi32(borrow, 1)));
     for (int c = 0; c < 3; c++) {
         e.d[c] = _mm512_mask_i32gather_pd(_mm512_setzero_pd(), e.lanes, at, rows->positions + c, 8);
         e.d[c] = _mm512_sub_pd(e.d[c], _mm512_set1_pd(x[c]));
     }
+    if (rows->wrap == NULL) {
+        lj_add_far_images(rows, i, packed, at, e.lanes, e.d);
+        return e;
+    }
+    __m256i image = _mm256_mmask_i32gather_epi32(_mm256_setzero_si256(), e.lanes, e.j,
+                                                 (const int *)rows->wrap, 4);
+    image = _mm256_sub_epi32(_mm256_set1_epi32((int32_t)rows->wrap[i]), image);
+    image = _mm256_add_epi32(image, _mm256_sub_epi32(packed, _mm256_slli_epi32(borrow, 1)));
     if (_mm256_mask_test_epi32_mask(e.lanes, image, _mm256_set1_epi32(0x3fffffff))) {
         lj_add_images(rows->h, image, e.d);
     }

@@ -70,6 +70,7 @@ typedef struct lj_system {
     const ath__neighbor *entries;
     const int32_t *row, *count; /* [n] */
     const int32_t *wrap;        /* [n][3] */
+    bool far;                   /* the S of a pair may not fit into one number */
 } lj_system;
 
 /* Work memory, taken from its beginning for one system at a time. */
@@ -311,6 +312,7 @@ static void lj_compute_slot(const ath__force_args *a, int32_t slot, const ath__s
         system.row = a->list.row + first;
         system.count = a->list.count + first;
         system.wrap = a->list.wrap + 3 * first;
+        system.far = (a->list.path[slot] & ATH__PATH_FAR) != 0;
         (par->mixed ? lj_list_f : lj_list_d)(&system, &arena);
     }
     for (int32_t k = 3 * system.begin; k < 3 * system.end; k++) { /* NaN must not be lost */

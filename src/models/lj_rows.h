@@ -489,7 +489,8 @@ static void LJ(lj_list)(lj_system *system, lj_arena *arena)
     if (how == LJ_NEAREST) {
         LJ(lj_place_rows)(&w.rows, system, arena);
     } else {
-        w.rows.wrap = lj_wrap_numbers(system, arena);
+        w.rows.wrap = system->far ? NULL : lj_wrap_numbers(system, arena);
+        w.rows.far = system->wrap;
         w.rows.h = system->box.h;
     }
     w.tables = &par->LJ_TABLES_OF;

@@ -15,7 +15,7 @@
 
 #define FRAME_MAX_COORDINATE 0x1p40 /* angstrom */
 #define FRAME_MAX_WRAP 0x1p20       /* cells */
-enum { FRAME_MAX_IMAGE = 510, FRAME_MAX_DENSITY = 1 << 20 };
+enum { FRAME_MAX_IMAGE = 510, FRAME_MAX_S = 511, FRAME_MAX_DENSITY = 1 << 20 };
 
 /* Geometry of one system, and what wrapping finds out. */
 typedef struct frame {
@@ -215,7 +215,11 @@ static int32_t frame_finish(const frame *f, tree_search *s)
     }
     s->x_max = f->x_max + f->wrap_max * longest;
     s->extent = (float)(f->extent * (1.0 + 0x1p-20));
-    return frame_images(f, s);
+    const int32_t reason = frame_images(f, s);
+    for (int k = 0; k < 3; k++) {
+        s->path |= 2.0 * f->wrap_max + s->images[k] > FRAME_MAX_S ? ATH__PATH_FAR : 0;
+    }
+    return reason;
 }
 
 #endif

@@ -28,7 +28,8 @@ typedef struct ath__neighbor {
     int32_t shift; /* three signed 10-bit numbers, see ath__shift_pack */
 } ath__neighbor;
 
-/* Bits of ath__list_view.path. For tests and reports; nothing depends on them but ATH__PATH_PBC.
+/* Bits of ath__list_view.path. For tests and reports; nothing depends on them but ATH__PATH_PBC,
+ * and ATH__PATH_FAR, which lists of the host have.
  * They are the same for any number of members of a team, but for those that tell of work memory
  * (IMAGES, SHARED), of which a team has more. */
 enum {
@@ -37,7 +38,8 @@ enum {
     ATH__PATH_IMAGES = 4,  /* pair by pair: more images than work memory holds */
     ATH__PATH_EXACT = 8,   /* some pair was too near the limit for float32 to decide */
     ATH__PATH_SHARED = 16, /* some box had to use the candidates of the box around it */
-    ATH__PATH_PBC = 32     /* times bit k: periodic along vector k when built (3 bits) */
+    ATH__PATH_PBC = 32,    /* times bit k: periodic along vector k when built (3 bits) */
+    ATH__PATH_FAR = 256    /* some S may not fit into ath__shift_pack: atoms far from the cell */
 };
 
 typedef struct ath__list_view {

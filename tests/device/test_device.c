@@ -47,7 +47,8 @@ static void test_names(void **state)
     assert_refused(ctx, "a-word-that-is-much-longer-than-any-device", ATH_E_UNKNOWN, "a-word");
     assert_refused(ctx, "host:isa=v9", ATH_E_OPTION, "v9");
     assert_refused(ctx, "host:is=v3", ATH_E_OPTION, "isa");
-    assert_refused(ctx, "mock:isa=v3", ATH_E_OPTION, "isa=v3");
+    assert_refused(ctx, "mock:isa=v3", ATH_E_OPTION, "isa");
+    assert_refused(ctx, "mock:kernels=some", ATH_E_OPTION, "some");
     assert_refused(ctx, "cuda:x=1,plugin=/nowhere/libathanor_cuda.so", ATH_E_DEVICE, "/nowhere");
     assert_refused(ctx, "cuda:1x", ATH_E_OPTION, "1x");
     assert_refused(ctx, "cuda:99999999999999999999", ATH_E_OPTION, "99999999999999999999");
@@ -89,7 +90,8 @@ static void test_instruction_sets(void **state)
     assert_int_equal(ath__host_table(ctx, &best, &table), ATH_OK);
     assert_in_range(best, ATH__ISA_BASE, ATH__ISA_V4);
     assert_opens(ctx, "host", names[best]);
-    assert_opens(ctx, "mock", "mock");
+    assert_opens(ctx, "mock", "mock:kernels=all");
+    assert_opens(ctx, "mock:kernels=cuda", "mock:kernels=cuda");
     for (int64_t isa = ATH__ISA_BASE; isa <= ATH__ISA_V4; isa++) {
         int64_t asked = isa;
         if (isa > best) {

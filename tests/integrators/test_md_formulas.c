@@ -52,7 +52,7 @@ static void test_chain(void **state)
 {
     (void)state;
     const double tau = 100 * fs;
-    ath__chain chain = {6.0, kt, kt * (tau * tau), 3, 1, 1};
+    ath__chain chain = {6.0, kt, kt * (tau * tau), 3, 1, 1, tau};
     check_chain(&chain, chain_once);
     chain.weights = 5;
     chain.substeps = 2;
@@ -77,7 +77,7 @@ static void test_chain_reverses(void **state)
     const double tau = 50 * fs;
     for (int32_t length = 1; length <= ATH__CHAIN_MAX; length++) {
         for (int32_t weights = 1; weights <= 7; weights += 2) {
-            const ath__chain chain = {9.0, kt, kt * (tau * tau), length, weights, 2};
+            const ath__chain chain = {9.0, kt, kt * (tau * tau), length, weights, 2, tau};
             double eta[ATH__CHAIN_MAX] = {0.0}, rate[ATH__CHAIN_MAX], twice = 0.3;
             for (int k = 0; k < length; k++) {
                 rate[k] = 0.02 * (k % 2 ? -1 : 1) * (1 + 0.1 * k);
@@ -97,9 +97,132 @@ static void test_chain_reverses(void **state)
             assert_true(fabs(rate[0] + first) < 1e-14 && fabs(eta[0]) < 1e-14);
         }
     }
-    const ath__chain none = {0.0, kt, 1.0, 3, 1, 1};
+    const ath__chain none = {0.0, kt, 1.0, 3, 1, 1, 1.0};
     double eta[3] = {0.0}, rate[3] = {0.0};
     assert_true(ath__chain_advance(&none, eta, rate, 0.0, 1.0) == 1.0);
+}
+
+/* Near equilibrium a chain makes the substeps asked for, to the last bit. */
+static void test_chain_near(void **state)
+{
+    (void)state;
+    const double tau = 50 * fs, time = 5 * fs;
+    uint64_t random = 5;
+    for (int n = 0; n < 2000; n++) {
+        const int32_t length = 1 + n % ATH__CHAIN_MAX, weights = 1 + 2 * (n / 10 % 4);
+        const ath__chain chain = {60000.0, kt, kt * (tau * tau), length, weights, 1 + n % 3, tau};
+        double eta[2][ATH__CHAIN_MAX] = {{0.0}}, rate[2][ATH__CHAIN_MAX], scale = 1.0;
+        const double twice = 60000 * kt * (0.98 + 0.04 * rig_random(&random));
+        for (int k = 0; k < length; k++) {
+            rate[0][k] = (k == 0 ? 0.02 : 4.0) * (2 * rig_random(&random) - 1) / tau;
+        }
+        memcpy(rate[1], rate[0], sizeof rate[0]);
+        for (int i = 0; i < chain.substeps * weights; i++) {
+            const double t = ath__chain_weight(i % weights, weights) * (time / chain.substeps);
+            scale *= ath__chain_sweep(&chain, eta[0], rate[0], twice * (scale * scale), t);
+        }
+        assert_true(ath__chain_advance(&chain, eta[1], rate[1], twice, time) == scale);
+        assert_memory_equal(eta[0], eta[1], (size_t)length * sizeof(double));
+        assert_memory_equal(rate[0], rate[1], (size_t)length * sizeof(double));
+    }
+}
+
+/* Twice the kinetic energy of an ideal gas, as it is coupled to a chain. */
+typedef struct gas {
+    ath__chain chain;
+    double eta[ATH__CHAIN_MAX], rate[ATH__CHAIN_MAX];
+    double twice;
+    double error; /* largest |change of what is conserved| per degree of freedom, in kT */
+    double mean;  /* of the temperature over the second half of the time, in targets */
+} gas;
+
+/* Steps of `part` tau, as nose_hoover makes them, over n tau. */
+static void gas_run(gas *g, double part, double n)
+{
+    const ath__chain *c = &g->chain;
+    const double start = 0.5 * g->twice + ath__chain_energy(c, g->eta, g->rate);
+    const int steps = (int)(n / part + 0.5);
+    g->error = g->mean = 0.0;
+    for (int i = 0; i < 2 * steps; i++) {
+        const double scale = ath__chain_advance(c, g->eta, g->rate, g->twice, 0.5 * part * c->tau);
+        g->twice *= scale * scale;
+        const double now = 0.5 * g->twice + ath__chain_energy(c, g->eta, g->rate);
+        const double error = fabs(now - start) / (c->dof * c->kt);
+        g->error = error <= g->error ? g->error : error; /* NaN stays */
+        g->mean += i < steps ? 0.0 : g->twice / (c->dof * c->kt) / steps;
+    }
+}
+
+static gas gas_of(double dof, double temperature, int32_t length, int32_t weights)
+{
+    const double tau = 40 * fs;
+    return (gas){.chain = {dof, kt, kt * (tau * tau), length, weights, 1, tau},
+                 .twice = temperature * dof * kt};
+}
+
+/* 20,000 atoms far from the target: what is conserved is, the better the smaller the step. */
+static void test_chain_far(void **state)
+{
+    (void)state;
+    static const double temperatures[] = {0.1, 2, 5}, most[] = {5e-3, 4e-4, 1e-4, 1e-5};
+    for (int32_t length = 1; length <= ATH__CHAIN_MAX; length++) {
+        for (int32_t weights = 1; weights <= 7; weights += 2) {
+            for (int t = 0; t < 3; t++) {
+                gas coarse = gas_of(60000, temperatures[t], length, weights), fine = coarse;
+                gas_run(&coarse, 0.1, 3);
+                gas_run(&fine, 0.02, 3);
+                if (!(coarse.error < most[weights / 2]) ||
+                    !(fine.error < 0.5 * coarse.error + 1e-7)) {
+                    fail_msg("%d thermostats, %d weights, from %g: errors %g, %g", length, weights,
+                             temperatures[t], coarse.error, fine.error);
+                }
+                assert_true(fabs(fine.twice / coarse.twice - 1) < 0.02);
+            }
+        }
+    }
+}
+
+/* It comes to the target; chains of two and four only slowly, as the equations have it. */
+static void test_chain_arrives(void **state)
+{
+    (void)state;
+    for (int32_t length = 3; length <= 9; length += 2) {
+        for (double temperature = 0.1; temperature < 6; temperature *= 7) {
+            gas g = gas_of(60000, temperature, length, 3);
+            gas_run(&g, 0.1, 60);
+            assert_true(fabs(g.mean - 1) < 0.02);
+        }
+    }
+    /* a million atoms, and steps that are long for such a chain */
+    gas large = gas_of(3e6, 5, 3, 3), wild = gas_of(60000, 1e4, 5, 3),
+        lost = gas_of(60000, 5, 9, 7);
+    gas_run(&large, 0.1, 20);
+    assert_true(large.error < 1e-3 && fabs(large.mean - 1) < 0.02);
+    gas_run(&wild, 1.0, 3);
+    assert_true(wild.error < 1e4 && wild.twice > 0.0);
+    lost.twice = NAN;
+    assert_true(isnan(ath__chain_advance(&lost.chain, lost.eta, lost.rate, lost.twice, fs)));
+}
+
+/* Far from equilibrium, too, time can be turned around; not for long, for the second thermostat
+ * damps the first one by many orders of magnitude, and errors grow by as many on the way back. */
+static void test_chain_far_reverses(void **state)
+{
+    (void)state;
+    for (int32_t length = 1; length <= ATH__CHAIN_MAX; length++) {
+        gas g = gas_of(60000, 5, length, 5);
+        const double first = g.twice;
+        gas_run(&g, 0.1, 0.2);
+        const double there = g.twice;
+        double top = 0.0;
+        for (int k = 0; k < length; k++) {
+            top = fmax(top, fabs(g.rate[k]));
+            g.rate[k] = -g.rate[k];
+        }
+        assert_true(length == 1 || top * g.chain.tau > 3 * ATH__CHAIN_FASTEST);
+        gas_run(&g, 0.1, 0.2);
+        assert_true(there < 0.98 * first && fabs(g.twice / first - 1) < 1e-9);
+    }
 }
 
 static void check_barostat(double dof, const double expected[3])
@@ -263,11 +386,19 @@ static void test_strains(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chain),     cmocka_unit_test(test_chain_reverses),
-        cmocka_unit_test(test_barostat),  cmocka_unit_test(test_couplings),
-        cmocka_unit_test(test_langevin),  cmocka_unit_test(test_gamma),
-        cmocka_unit_test(test_rescaling), cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_chain_reverses),
+        cmocka_unit_test(test_barostat),
+        cmocka_unit_test(test_couplings),
+        cmocka_unit_test(test_langevin),
+        cmocka_unit_test(test_gamma),
+        cmocka_unit_test(test_rescaling),
+        cmocka_unit_test(test_targets),
         cmocka_unit_test(test_strains),
+        cmocka_unit_test(test_chain_near),
+        cmocka_unit_test(test_chain_far),
+        cmocka_unit_test(test_chain_arrives),
+        cmocka_unit_test(test_chain_far_reverses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -292,6 +292,32 @@ static void test_kinds(void **state)
     }
 }
 
+/* An atom that is many cells away, of the share of the last member: everybody's list says so. */
+static void test_far(void **state)
+{
+    (void)state;
+    const int32_t n = ATH__TEAM_ATOMS + 1234;
+    uint64_t rng = 99;
+    structure st = make(BOX, n, &rng);
+    const int64_t room = (int64_t)n * 30;
+    bench b;
+    bench_open(&b, &st, 1, &room, 1.5);
+    const ath__list_view *l = &b.lists[0].args.list;
+    const ath__view *v = &b.lists[0].args.view;
+    update_and_compare(&b);
+    assert_int_equal(l->valid[0], 1);
+    assert_false(l->path[0] & ATH__PATH_FAR);
+    for (int c = 0; c < 3; c++) {
+        v->positions[3 * (int64_t)(n - 1) + c] += -300.0 * v->cell[c];
+    }
+    copy_state(&b);
+    update_and_compare(&b);
+    assert_int_equal(l->builds[0], 2);
+    assert_true(l->path[0] & ATH__PATH_FAR);
+    bench_close(&b);
+    free(st.x);
+}
+
 static void test_larger(void **state)
 {
     (void)state;
@@ -568,11 +594,17 @@ static void test_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),      cmocka_unit_test(test_larger),
-        cmocka_unit_test(test_no_skin),    cmocka_unit_test(test_instruction_sets),
-        cmocka_unit_test(test_overflow),   cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_mixed),      cmocka_unit_test(test_less_memory),
-        cmocka_unit_test(test_coincident), cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_far),
+        cmocka_unit_test(test_larger),
+        cmocka_unit_test(test_no_skin),
+        cmocka_unit_test(test_instruction_sets),
+        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_less_memory),
+        cmocka_unit_test(test_coincident),
+        cmocka_unit_test(test_too_large),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
