@@ -154,6 +154,57 @@ static void test_kolmogorov_smirnov(void **state)
     assert_true(fabs(p - 0.05) < 1e-3);
 }
 
+/* n values of a normal number with mean `shift` and variance 1 that remembers `memory` of itself.
+ */
+static void numbers_walk(double *x, size_t n, double memory, double shift)
+{
+    double y = numbers_normal();
+    for (size_t i = 0; i < n; i++) {
+        y = memory * y + sqrt(1.0 - memory * memory) * numbers_normal();
+        x[i] = shift + y;
+    }
+}
+
+/* Normal numbers that are apart by d have a ratio of slope d. Over many pairs of correlated samples
+ * z is as large as a normal number for the right slope, and large for a wrong one; and the error is
+ * the spread. Both are a little too careful: what the slope depends on forgets sooner than x. */
+static void test_ratio(void **state)
+{
+    enum { N = 4000, RUNS = 300 };
+    static const double memory = 0.9, d = 1.5;
+    static double x[2][N];
+    double z1 = 0.0, z2 = 0.0, error = 0.0, slope = 0.0, square = 0.0, wrong = 0.0;
+    int beyond = 0;
+    (void)state;
+    for (int r = 0; r < RUNS; r++) {
+        cli_sample s[2];
+        for (int k = 0; k < 2; k++) {
+            numbers_walk(x[k], N, memory, 10.0 + k * d);
+            s[k] = (cli_sample){x[k], N, cli_inefficiency(x[k], N)};
+        }
+        const cli_ratio ratio = cli_ratio_fit(&s[0], &s[1], d);
+        z1 += ratio.z / RUNS;
+        z2 += ratio.z * ratio.z / RUNS;
+        error += ratio.slope_error / RUNS;
+        slope += ratio.slope / RUNS;
+        square += (ratio.slope - d) * (ratio.slope - d) / RUNS;
+        wrong += cli_ratio_fit(&s[0], &s[1], 2.0 * d).z / RUNS;
+        beyond += fabs(ratio.z) > 3.5;
+    }
+    assert_true(fabs(z1) < 0.25);
+    assert_true(z2 > 0.55 && z2 < 1.1);
+    assert_true(fabs(slope / d - 1.0) < 0.03);
+    assert_true(error > 0.95 * sqrt(square) && error < 1.4 * sqrt(square));
+    assert_true(wrong < -5.0);
+    assert_in_range(beyond, 0, 2);
+    /* samples that are apart, one value, none at all */
+    const double low[3] = {1.0, 2.0, 3.0}, high[3] = {11.0, 12.0, 13.0};
+    const cli_sample a = {low, 3, 1.0}, b = {high, 3, 1.0}, c = {low, 1, 1.0}, none = {low, 0, 1.0};
+    assert_true(cli_ratio_fit(&a, &b, 0.1).z > 0.5 && isfinite(cli_ratio_fit(&a, &b, 0.1).z));
+    assert_true(isnan(cli_ratio_fit(&c, &c, 1.0).z));
+    assert_true(isnan(cli_ratio_fit(&none, &a, 1.0).slope));
+}
+
 /* ---- plots ---- */
 
 typedef struct text {
@@ -252,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_line),
         cmocka_unit_test(test_gamma),
         cmocka_unit_test(test_kolmogorov_smirnov),
+        cmocka_unit_test(test_ratio),
         cmocka_unit_test(test_plot),
         cmocka_unit_test(test_plot_extremes),
     };
