@@ -152,6 +152,7 @@ static int validate_open(validate *t, const cli_run_plan *plan)
         .temperature = s->temperature,
         .timestep = s->timestep,
         .steps = s->steps,
+        .volume_steps = s->volume,
         .n_threads = (int32_t)s->threads,
         .skip = skip,
     };

@@ -33,7 +33,6 @@ static const double motion_push = 1e-7;           /* angstrom, to see how distur
 static const double motion_reversal = 4.0;        /* times the expected error */
 static const double motion_exchange = 1e3; /* roundings: less kinetic energy comes and goes */
 static const double motion_sigma = 4.0;    /* standard errors of a drift */
-static const double motion_z = 4.5; /* one in 150,000, and there are a dozen to a structure */
 static const double motion_p = 1e-4;
 
 /* What is noted while a run is on its way; each may be NULL. */
@@ -608,8 +607,8 @@ static void motion_judge_equipartition(const motion *m, size_t s)
         const double ratio = cli_mean(values, n) / (0.5 * dof[q] * kt);
         const double z = sqrt(0.5 * nu / ratio) * (ratio - 1.0);
         const cli_outcome outcome = {.value = fabs(z),
-                                     .limit = motion_z,
-                                     .excess = fabs(z) / motion_z,
+                                     .limit = CLI_VALIDATE_Z,
+                                     .excess = fabs(z) / CLI_VALIDATE_Z,
                                      .more = (double)q,
                                      .why = q == count - 1   ? "all atoms"
                                             : q >= count - 4 ? "centre of mass"
@@ -736,7 +735,7 @@ int cli_validate_moving(cli_validation *v)
     const bool thermal = cli_validation_wants(v, CLI_TEST_EQUIPARTITION) ||
                          cli_validation_wants(v, CLI_TEST_TEMPERATURE);
     if (!energy && !thermal && !cli_validation_wants(v, CLI_TEST_REVERSAL) &&
-        !cli_validation_wants(v, CLI_TEST_BATCH)) {
+        !cli_validation_wants(v, CLI_TEST_VOLUME) && !cli_validation_wants(v, CLI_TEST_BATCH)) {
         return CLI_OK;
     }
     int code = motion_memory(&m);
@@ -749,6 +748,9 @@ int cli_validate_moving(cli_validation *v)
     }
     if (!code && thermal) {
         code = motion_thermal(&m);
+    }
+    if (!code && cli_validation_wants(v, CLI_TEST_VOLUME)) {
+        code = cli_validate_volume(v, m.x, m.velocities, m.broken);
     }
     if (!code && cli_validation_wants(v, CLI_TEST_BATCH)) {
         code = motion_company(&m);

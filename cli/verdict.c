@@ -77,6 +77,10 @@ static void verdict_numbers(cli_test test, const cli_outcome *o, char value[40],
         snprintf(value, 40, "%.3g +- %.2g", o->value, o->more);
         snprintf(limit, 40, "<= %.3g", o->limit);
         break;
+    case CLI_TEST_VOLUME:
+        snprintf(value, 40, "%.3f +- %.2g", o->value, o->more);
+        snprintf(limit, 40, "1 +- %.2g", o->limit);
+        break;
     case CLI_TEST_TEMPERATURE:
         snprintf(limit, 40, ">= %.3g", o->limit);
         break;
