@@ -168,7 +168,7 @@ cli_ratio cli_ratio_fit(const cli_sample *zero, const cli_sample *one, double ex
         }
     }
     if (zero->n == 0 || one->n == 0 || !(square > 0.0) || !isfinite(square)) {
-        return (cli_ratio){nan, nan, nan};
+        return (cli_ratio){nan, nan, nan, nan};
     }
     r.deviation = sqrt(square / n);
     statistics_climb(&r, &a, &b, true);
@@ -178,7 +178,10 @@ cli_ratio cli_ratio_fit(const cli_sample *zero, const cli_sample *one, double ex
     b = exact * r.deviation;
     statistics_climb(&r, &a, &b, false);
     const double z = sqrt(2.0 * fmax(best - r.likelihood, 0.0));
-    return (cli_ratio){slope, error, slope < exact ? -z : z};
+    /* the odds count how many values the samples have */
+    const double odds =
+        log((double)one->n / one->inefficiency) - log((double)zero->n / zero->inefficiency);
+    return (cli_ratio){slope, error, slope < exact ? -z : z, a - exact * r.mean - odds};
 }
 
 enum { STATISTICS_TERMS = 100000 }; /* about 8 sqrt(a) are needed near x = a */

@@ -41,6 +41,7 @@ typedef struct cli_sample {
 } cli_sample;
 typedef struct cli_ratio {
     double slope, slope_error, z;
+    double constant; /* a, with the slope `exact` */
 } cli_ratio;
 /* NaN if all values are the same, or a sample is empty. */
 cli_ratio cli_ratio_fit(const cli_sample *zero, const cli_sample *one, double exact);

@@ -145,7 +145,22 @@ double cli_random_normal(cli_random *r);
 
 /* The table, one line per test with the worst structure, and the verdict. */
 int cli_verdict_print(const cli_validation *v, FILE *to);
-/* validate.csv, energy_drift.svg, temperature.svg. */
+/* validate.csv, energy_drift.svg, temperature.svg; volume.svg and volume_ratio.svg if volumes have
+ * been compared. */
 int cli_verdict_write(const cli_validation *v, const char *folder);
+/* The structure's own name= , or "file@frame". */
+void cli_structure_name(const cli_validation *v, size_t s, cli_text *out);
+/* Whether a is worse than b, of the same test. */
+bool cli_outcome_worse(const cli_outcome *a, const cli_outcome *b);
+
+/* ---- plots (figure.c): SVG; nothing where there is nothing to show ---- */
+
+/* Total energies of the run at constant energy, with the lines that have been fitted to them. */
+int cli_figure_drift(const cli_validation *v, cli_text *t);
+/* Kinetic temperatures against their distribution. */
+int cli_figure_temperature(const cli_validation *v, cli_text *t);
+/* Volumes at two pressures of the structure whose ratio is the worst, and that ratio. */
+int cli_figure_volume(const cli_validation *v, cli_text *t);
+int cli_figure_ratio(const cli_validation *v, cli_text *t);
 
 #endif
