@@ -23,6 +23,7 @@ enum {
     FIGURE_LABEL = 32,
     FIGURE_CURVE = 200,
     FIGURE_POINTS = 1000,
+    FIGURE_MEANS = 100,
     FIGURE_BAND = 41
 };
 
@@ -78,27 +79,23 @@ static size_t figure_drifters(const cli_validation *v, size_t which[FIGURE_LINES
     return n;
 }
 
-/* Fills up to FIGURE_POINTS points of a curve: all values, or the least and the largest one of
- * blocks of them. */
-static size_t figure_curve(const cli_validation *v, size_t s, double zero, double *x, double *y)
+/* Steps in a mean: in a long run a line and its error are lost among energies of single steps. */
+static size_t figure_block(const cli_validation *v)
 {
     const size_t steps = (size_t)v->steps;
-    const size_t block = steps <= FIGURE_POINTS ? 1 : (2 * steps - 1) / FIGURE_POINTS + 1;
+    return steps <= FIGURE_POINTS ? 1 : (steps - 1) / FIGURE_MEANS + 1;
+}
+
+/* Energies less `zero`, or means of blocks of them: at most FIGURE_POINTS. */
+static size_t figure_curve(const cli_validation *v, size_t s, double zero, double *x, double *y)
+{
+    const size_t steps = (size_t)v->steps, block = figure_block(v);
     const double *energy = v->energies + s * steps;
     const double unit = 1.0 / (ATH_BOLTZMANN * v->temperature * v->dof[s]);
     size_t n = 0;
-    for (size_t from = 0; from < steps; from += block) {
-        const size_t to = from + block < steps ? from + block : steps;
-        size_t least = from, most = from;
-        for (size_t k = from; k < to; k++) {
-            least = energy[k] < energy[least] ? k : least;
-            most = energy[k] > energy[most] ? k : most;
-        }
-        const size_t ends[2] = {least < most ? least : most, least < most ? most : least};
-        for (int e = 0; e < 1 + (ends[1] > ends[0]); e++) {
-            x[n] = (double)(ends[e] + 1) * v->timestep * 1e-3;
-            y[n++] = (energy[ends[e]] - zero) * unit;
-        }
+    for (size_t from = 0; from + block <= steps; from += block) {
+        x[n] = ((double)from + 0.5 * (double)(block + 1)) * v->timestep * 1e-3;
+        y[n++] = (cli_mean(energy + from, block) - zero) * unit;
     }
     return n;
 }
@@ -107,7 +104,7 @@ static size_t figure_curve(const cli_validation *v, size_t s, double zero, doubl
  * and the error of the line, too. Times in ps, energies in kT per degree of freedom. */
 typedef struct figure_line {
     char label[FIGURE_LABEL], fit[48];
-    double x[FIGURE_POINTS + 2], y[FIGURE_POINTS + 2];
+    double x[FIGURE_POINTS], y[FIGURE_POINTS];
     double at[FIGURE_BAND], value[FIGURE_BAND], error[FIGURE_BAND];
     size_t n;
 } figure_line;
@@ -136,9 +133,10 @@ static void figure_fit(const cli_validation *v, size_t s, double *times, double 
 }
 
 /* The worst one with everything, of the others the lines. */
-static void figure_lines(const figure_line *lines, size_t n, cli_text *t, cli *c)
+static void figure_lines(const cli_validation *v, const figure_line *lines, size_t n, cli_text *t)
 {
     cli_plot_series series[FIGURE_LINES + 2];
+    char axis[64] = "(E - mean) / (kT dof)";
     size_t m = 0;
     for (size_t i = 0; i < n; i++) {
         const figure_line *l = &lines[i];
@@ -159,12 +157,15 @@ static void figure_lines(const figure_line *lines, size_t n, cli_text *t, cli *c
         }
         series[m++] = line;
     }
+    if (figure_block(v) > 1) {
+        snprintf(axis, sizeof axis, "(E - mean) / (kT dof), means of %zu steps", figure_block(v));
+    }
     const cli_plot plot = {.title = "Total energy at constant energy",
                            .x_label = "time, ps",
-                           .y_label = "(E - mean) / (kT dof)",
+                           .y_label = axis,
                            .series = series,
                            .n_series = m};
-    cli_plot_svg(&plot, figure_put, &(figure_sink){c, t});
+    cli_plot_svg(&plot, figure_put, &(figure_sink){v->c, t});
 }
 
 int cli_figure_drift(const cli_validation *v, cli_text *t)
@@ -181,7 +182,7 @@ int cli_figure_drift(const cli_validation *v, cli_text *t)
         figure_fit(v, which[i], work, work + steps, &lines[i]);
     }
     if (!code) {
-        figure_lines(lines, n, t, v->c);
+        figure_lines(v, lines, n, t);
     }
     (void)cli_resize(v->c, &lines, lines ? FIGURE_LINES * sizeof *lines : 0, 0);
     cli_doubles_free(v->c, &work, 2 * steps);
