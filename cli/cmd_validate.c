@@ -206,7 +206,8 @@ const cli_command cli_command_validate = {
         "batch.\n"
         "Prints one line per test, with the worst structure. Ends with 1 if a test has failed. "
         "With --out:\n"
-        "DIR/validate.csv, energy_drift.svg and temperature.svg; with --volume also volume.svg and\n"
+        "DIR/validate.csv, energy_drift.svg and temperature.svg; with --volume also volume.svg "
+        "and\n"
         "volume_ratio.svg. docs/validate.md is the manual.",
     .run = validate_run,
 };

@@ -169,7 +169,7 @@ typedef struct cli_run_stage {
     const char *integrator;      /* text; NULL: none, nothing moves */
     ath_dynamics_config config;  /* what is the stage's own; the rest is filled in */
     ath_convergence convergence; /* size 0: not assessed */
-    ath_criterion criteria[1];   /* of the convergence */
+    ath_criterion criteria[2];   /* of the convergence */
 } cli_run_stage;
 
 typedef struct cli_run_plan {
