@@ -57,7 +57,8 @@ typedef struct cli_outcome {
     cli_verdict verdict;
     double value, limit; /* in the test's unit */
     double excess;       /* <= 1 passes; NaN does not */
-    double more;     /* forces, stress: order of convergence; nve_drift, volume: standard error */
+    double more;     /* forces, stress: order of convergence; nve_order, nve_drift, volume: standard
+                        error */
     const char *why; /* static text: what went wrong, or why it is not applicable; or NULL */
 } cli_outcome;
 
