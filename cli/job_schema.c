@@ -186,8 +186,8 @@ static const cli_job_key schema_until_keys[] = {
      SCHEMA_PLAIN(false, "fmax: 0.05")},
     {{"smax", ATH_OPTION_REAL, 0, "GPa", NULL, 1e-12, 1e6, NULL,
       "no more is left of the stress, less the target, in what the cell may still change; only "
-      "with an integrator that relaxes the cell (`cell`), and met by structures whose cell it holds",
-      SCHEMA_UNTIL(smax)},
+      "with an integrator that relaxes the cell (`cell`), and met by structures whose cell it "
+      "holds", SCHEMA_UNTIL(smax)},
      SCHEMA_PLAIN(false, "smax: 0.1")},
     {{"energy_change", ATH_OPTION_REAL, 0, "eV", NULL, 1e-15, 1e6, NULL,
       "the energy of the system has not changed by more in its last step",

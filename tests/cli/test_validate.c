@@ -191,7 +191,7 @@ typedef struct wrong_rig {
 
 static void wrong_open(wrong_rig *rig, enum wrong wrong, ath_callback_config config)
 {
-    *rig = (wrong_rig){.about = {wrong}};
+    *rig = (wrong_rig){.about = {.wrong = wrong}};
     rig->null = fopen("/dev/null", "w");
     assert_non_null(rig->null);
     rig->c.host.size = sizeof rig->c.host;
