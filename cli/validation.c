@@ -19,6 +19,9 @@ const char *cli_verdict_name(cli_verdict verdict)
 int cli_doubles(cli *c, double **out, size_t n)
 {
     *out = NULL;
+    if (n == 0) {
+        return CLI_OK;
+    }
     if (n > SIZE_MAX / sizeof **out || !cli_resize(c, out, 0, n * sizeof **out)) {
         return cli_fail(c, CLI_INTERNAL, "out of memory");
     }
