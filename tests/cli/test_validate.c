@@ -256,10 +256,21 @@ static void wrong_expect(enum wrong wrong, unsigned expected)
     wrong_close(&rig);
 }
 
+/* The ratio of energies is measured far better than its window is wide. */
 static void test_right(void **state)
 {
+    wrong_rig rig;
     (void)state;
     wrong_expect(WRONG_NOTHING, 0);
+    wrong_open(&rig, WRONG_NOTHING, (ath_callback_config){0});
+    rig.v.skip = ~FAILS(ORDER);
+    assert_int_equal(cli_validate(&rig.v), CLI_OK);
+    for (size_t s = 0; s < 2; s++) {
+        const cli_outcome *o = &rig.v.outcomes[s][CLI_TEST_ORDER];
+        assert_true(fabs(o->value - 4.0) < 0.02 && o->more < 0.02);
+        assert_true(o->limit >= 0.2 && o->limit < 0.21);
+    }
+    wrong_close(&rig);
 }
 
 static void test_forces(void **state)
