@@ -151,7 +151,7 @@ typedef struct cli_settings {
     const char *integrator, *pressure, *coupling, *friction, *tau_t, *tau_p, *ramp; /* or NULL */
     double fmax, smax, timestep, temperature;
     int64_t steps, every, velocities, threads, seed, max_systems, max_atoms;
-    int64_t ensemble, log, positions, per_system, cell;
+    int64_t volume, ensemble, log, positions, per_system, cell;
     int64_t strict, overwrite, verbose, quiet, help, version;
     int64_t models, integrators, devices;
     char **inputs; /* [n_inputs] */

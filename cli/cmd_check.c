@@ -297,9 +297,13 @@ static void check_print_end(const check *k, const cli_job_stage *stage, const ch
     if (until->fmax >= 0.0) {
         fprintf(to, ", until fmax <= %g eV/angstrom", until->fmax);
     }
+    if (until->smax >= 0.0) {
+        fprintf(to, "%s smax <= %g GPa", until->fmax >= 0.0 ? " and" : ", until", until->smax);
+    }
     if (until->energy_change >= 0.0) {
         fprintf(to, "%s the energy changes by at most %g eV in a step",
-                until->fmax >= 0.0 ? " and" : ", until", until->energy_change);
+                until->fmax >= 0.0 || until->smax >= 0.0 ? " and" : ", until",
+                until->energy_change);
     }
     if (stage->at_limit == CLI_JOB_STOP) {
         fprintf(to, "; what is not there by then leaves for good (step_limit)");

@@ -1,6 +1,8 @@
 /* athanor run: a job file, with the command line laid over it. */
 #include <string.h>
 
+#include <athanor/units.h>
+
 #include "run.h"
 
 /* Integrators that look for a minimum: the velocities that they leave behind mean nothing. */
@@ -17,9 +19,33 @@ static bool plan_is_dynamics(const char *integrator)
     return true;
 }
 
+/* smax is a criterion as any other: in the configuration's own member, and alone, it would bring a
+ * default of fmax along. */
+static void plan_until(const cli_job_until *until, cli_run_stage *out)
+{
+    int32_t n = 0;
+    if (until->smax >= 0.0) {
+        out->criteria[n++] = (ath_criterion){.field = ATH_FIELD_SMAX,
+                                             .reduce = ATH_REDUCE_MAXABS,
+                                             .dim = -1,
+                                             .threshold = until->smax / ATH_GPA_PER_EV_A3};
+    }
+    if (until->energy_change >= 0.0) {
+        out->criteria[n++] = (ath_criterion){.field = ATH_FIELD_ENERGY_CHANGE,
+                                             .reduce = ATH_REDUCE_MAXABS,
+                                             .dim = -1,
+                                             .threshold = until->energy_change};
+    }
+    if (until->fmax >= 0.0 || n > 0) {
+        out->convergence.size = sizeof(ath_convergence);
+        out->convergence.fmax = until->fmax >= 0.0 ? until->fmax : 0.0;
+        out->convergence.criteria = out->criteria;
+        out->convergence.n_criteria = n;
+    }
+}
+
 static void plan_stage(const cli_job *job, const cli_job_stage *from, cli_run_stage *out)
 {
-    const cli_job_until *until = &from->until;
     *out = (cli_run_stage){
         .name = from->name, .integrator = from->integrator, .config = ath_dynamics_defaults()};
     out->config.n_steps = from->steps == CLI_UNSET ? ATH_UNSET : from->steps;
@@ -33,18 +59,7 @@ static void plan_stage(const cli_job *job, const cli_job_stage *from, cli_run_st
     out->config.assess_on_entry = from->assess_on_entry != 0;
     out->config.stop_at_limit = from->at_limit == CLI_JOB_STOP;
     out->config.max_force = job->limits.max_force;
-    if (until->fmax >= 0.0 || until->energy_change >= 0.0) {
-        out->convergence.size = sizeof(ath_convergence);
-        out->convergence.fmax = until->fmax >= 0.0 ? until->fmax : 0.0;
-        out->convergence.criteria = out->criteria;
-    }
-    if (until->energy_change >= 0.0) {
-        out->criteria[0] = (ath_criterion){.field = ATH_FIELD_ENERGY_CHANGE,
-                                           .reduce = ATH_REDUCE_MAXABS,
-                                           .dim = -1,
-                                           .threshold = until->energy_change};
-        out->convergence.n_criteria = 1;
-    }
+    plan_until(&from->until, out);
 }
 
 int cli_plan_job(cli *c, const cli_command *command, const cli_job *job, cli_settings *s,

@@ -152,6 +152,7 @@ static int validate_open(validate *t, const cli_run_plan *plan)
         .temperature = s->temperature,
         .timestep = s->timestep,
         .steps = s->steps,
+        .volume_steps = s->volume,
         .n_threads = (int32_t)s->threads,
         .skip = skip,
     };
@@ -205,6 +206,8 @@ const cli_command cli_command_validate = {
         "batch.\n"
         "Prints one line per test, with the worst structure. Ends with 1 if a test has failed. "
         "With --out:\n"
-        "DIR/validate.csv, energy_drift.svg and temperature.svg. docs/validate.md is the manual.",
+        "DIR/validate.csv, energy_drift.svg and temperature.svg; with --volume also volume.svg "
+        "and\n"
+        "volume_ratio.svg. docs/validate.md is the manual.",
     .run = validate_run,
 };

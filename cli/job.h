@@ -46,19 +46,20 @@ typedef struct cli_job_hook {
     int64_t type; /* enum cli_job_hook_type */
     int64_t every;
     char *path;
-    int64_t format, own_steps;       /* log */
-    cli_job_sink sink;               /* snapshots */
-    int64_t raise;                   /* nan */
-    double max_force;                /* clamp, eV/angstrom */
-    double threshold;                /* drift, eV, or eV per atom and step */
-    int64_t metric, action, kinetic; /* drift */
-    int64_t category, components;    /* freeze; components + 1 is x = 1 | y = 2 | z = 4 */
-    char *field;                     /* freeze */
+    int64_t format, thermo, own_steps; /* log */
+    cli_job_sink sink;                 /* snapshots */
+    int64_t raise;                     /* nan */
+    double max_force;                  /* clamp, eV/angstrom */
+    double threshold;                  /* drift, eV, or eV per atom and step */
+    int64_t metric, action, kinetic;   /* drift */
+    int64_t category, components;      /* freeze; components + 1 is x = 1 | y = 2 | z = 4 */
+    char *field;                       /* freeze */
 } cli_job_hook;
 
 /* When a stage is done with a system: all that are set must hold. */
 typedef struct cli_job_until {
     double fmax;          /* eV/angstrom */
+    double smax;          /* GPa */
     double energy_change; /* eV */
 } cli_job_until;
 

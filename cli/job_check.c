@@ -35,6 +35,13 @@ static void check_no_memory(job_reader *r)
 
 /* ---- stages ---- */
 
+/* Whether the text of an integrator, which has all its options, says that it relaxes the cell. */
+static bool check_relaxes(const char *text)
+{
+    const char *cell = strstr(text, "cell=");
+    return cell && (cell[-1] == ':' || cell[-1] == ',') && strncmp(cell, "cell=none", 9) != 0;
+}
+
 static void check_integrator(job_reader *r, const job_node *node, const job_place *place,
                              const cli_job_stage *stage)
 {
@@ -45,6 +52,10 @@ static void check_integrator(job_reader *r, const job_node *node, const job_plac
     } else if (status < 0) {
         check_problem(r, node, place, "integrator", "wrong value", "%s",
                       ath_context_message(r->c->ctx));
+    } else if (stage->until.smax >= 0.0 && !check_relaxes(ath_integrator_text(integrator))) {
+        check_problem(r, node, place, "until", "useless key",
+                      "'smax' is about what an integrator relaxes of the cell; this one has no "
+                      "option 'cell' other than none");
     }
     ath_integrator_destroy(&integrator);
 }
@@ -82,7 +93,8 @@ static void check_end(job_reader *r, const job_node *node, const job_place *plac
                       cli_job_stage *stage, bool last)
 {
     const bool steps = stage->steps != CLI_UNSET;
-    const bool until = stage->until.fmax >= 0.0 || stage->until.energy_change >= 0.0;
+    const bool until =
+        stage->until.fmax >= 0.0 || stage->until.smax >= 0.0 || stage->until.energy_change >= 0.0;
     const bool given = stage->at_limit != CLI_UNSET;
     if (!steps && !until) {
         check_problem(r, node, place, "steps", "missing key",

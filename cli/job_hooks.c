@@ -72,6 +72,7 @@ static ath_status hooks_log(const hooks_maker *m, const cli_job_hook *from, ath_
         .size = sizeof config,
         .format = from->format == CLI_JOB_JSONL ? ATH_LOG_JSON_LINES : ATH_LOG_CSV,
         .path = path.data,
+        .thermo = from->thermo != 0,
         .own_steps =
             from->own_steps != 0, /* and rows are written at once: a failure is the run's */
     };

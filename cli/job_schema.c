@@ -74,6 +74,11 @@ static const cli_job_key schema_log_keys[] = {
       "a table, or one JSON object in a line", SCHEMA_HOOK(format)},
      SCHEMA_PLAIN(false, "format: jsonl")},
     SCHEMA_EVERY("100", "steps between rows of a system"),
+    {{"thermo", ATH_OPTION_BOOL, 0, "", "false", 0, 0, NULL,
+      "more columns behind `temperature`: kinetic energy and what the integrator conserves (eV), "
+      "pressure and its six components (GPa), volume (angstrom^3), density (g/cm^3)",
+      SCHEMA_HOOK(thermo)},
+     SCHEMA_PLAIN(false, "thermo: true")},
     {{"own_steps", ATH_OPTION_BOOL, 0, "", "false", 0, 0, NULL,
       "`every` counts the steps of each system instead of those of the batch",
       SCHEMA_HOOK(own_steps)},
@@ -179,6 +184,11 @@ static const cli_job_key schema_until_keys[] = {
     {{"fmax", ATH_OPTION_REAL, 0, "eV/angstrom", NULL, 1e-12, 1e6, NULL,
       "no free atom feels a larger force", SCHEMA_UNTIL(fmax)},
      SCHEMA_PLAIN(false, "fmax: 0.05")},
+    {{"smax", ATH_OPTION_REAL, 0, "GPa", NULL, 1e-12, 1e6, NULL,
+      "no more is left of the stress, less the target, in what the cell may still change; only "
+      "with an integrator that relaxes the cell (`cell`), and met by structures whose cell it "
+      "holds", SCHEMA_UNTIL(smax)},
+     SCHEMA_PLAIN(false, "smax: 0.1")},
     {{"energy_change", ATH_OPTION_REAL, 0, "eV", NULL, 1e-15, 1e6, NULL,
       "the energy of the system has not changed by more in its last step",
       SCHEMA_UNTIL(energy_change)},

@@ -26,14 +26,14 @@ enum {
 };
 
 static const double motion_friction = 0.05;       /* 1/fs */
-static const double motion_order = 0.8;           /* the ratio is 4 within this */
+static const double motion_order = 0.2;           /* the ratio is 4 within this */
+static const double motion_order_ceiling = 0.8;   /* or within its errors, but never more */
 static const double motion_drift = 0.3;           /* kT/ns/dof: smaller drifts are never wrong */
 static const double motion_drift_ceiling = 100.0; /* larger ones always are */
 static const double motion_push = 1e-7;           /* angstrom, to see how disturbances grow */
 static const double motion_reversal = 4.0;        /* times the expected error */
 static const double motion_exchange = 1e3; /* roundings: less kinetic energy comes and goes */
-static const double motion_sigma = 4.0;    /* standard errors of a drift */
-static const double motion_z = 4.5; /* one in 150,000, and there are a dozen to a structure */
+static const double motion_sigma = 4.0;    /* standard errors of a drift, or of a ratio */
 static const double motion_p = 1e-4;
 
 /* What is noted while a run is on its way; each may be NULL. */
@@ -420,7 +420,9 @@ static bool motion_broken(const motion *m, size_t s, cli_test test)
 
 /* ---- energy ---- */
 
-/* The ratio of the fluctuations of the same time at dt and dt / 2, freed from rounding. */
+/* The ratio of the fluctuations of the same time at dt and dt / 2, freed from rounding. The
+ * energies of the two runs are proportional as far as their trajectories are the same: how well the
+ * one makes a line against the other is how well the ratio is known. */
 static void motion_judge_order(const motion *m, size_t s)
 {
     const cli_validation *v = m->v;
@@ -428,10 +430,14 @@ static void motion_judge_order(const motion *m, size_t s)
     const double rough = cli_variance(m->coarse + s * (size_t)v->steps, MOTION_ORDER) - noise;
     const double fine = cli_variance(m->fine + s * MOTION_ORDER, MOTION_ORDER) - noise;
     const double ratio = sqrt(fmax(rough, 0.0) / fine);
-    const double limit = motion_order + 8.0 * noise / fine;
+    const cli_line line = cli_line_fit(m->fine + s * MOTION_ORDER, m->coarse + s * (size_t)v->steps,
+                                       MOTION_ORDER, m->work);
+    const double error = fmax(motion_order, motion_sigma * line.slope_error);
+    const double limit = fmin(error, motion_order_ceiling) + 8.0 * noise / fine;
     const cli_outcome outcome = {.value = ratio,
                                  .limit = limit,
                                  .excess = fabs(ratio - 4.0) / limit,
+                                 .more = line.slope_error,
                                  .why = fabs(ratio - 4.0) <= limit
                                             ? NULL
                                             : "the energy does not converge with the time step"};
@@ -608,8 +614,8 @@ static void motion_judge_equipartition(const motion *m, size_t s)
         const double ratio = cli_mean(values, n) / (0.5 * dof[q] * kt);
         const double z = sqrt(0.5 * nu / ratio) * (ratio - 1.0);
         const cli_outcome outcome = {.value = fabs(z),
-                                     .limit = motion_z,
-                                     .excess = fabs(z) / motion_z,
+                                     .limit = CLI_VALIDATE_Z,
+                                     .excess = fabs(z) / CLI_VALIDATE_Z,
                                      .more = (double)q,
                                      .why = q == count - 1   ? "all atoms"
                                             : q >= count - 4 ? "centre of mass"
@@ -736,7 +742,7 @@ int cli_validate_moving(cli_validation *v)
     const bool thermal = cli_validation_wants(v, CLI_TEST_EQUIPARTITION) ||
                          cli_validation_wants(v, CLI_TEST_TEMPERATURE);
     if (!energy && !thermal && !cli_validation_wants(v, CLI_TEST_REVERSAL) &&
-        !cli_validation_wants(v, CLI_TEST_BATCH)) {
+        !cli_validation_wants(v, CLI_TEST_VOLUME) && !cli_validation_wants(v, CLI_TEST_BATCH)) {
         return CLI_OK;
     }
     int code = motion_memory(&m);
@@ -749,6 +755,9 @@ int cli_validate_moving(cli_validation *v)
     }
     if (!code && thermal) {
         code = motion_thermal(&m);
+    }
+    if (!code && cli_validation_wants(v, CLI_TEST_VOLUME)) {
+        code = cli_validate_volume(v, m.x, m.velocities, m.broken);
     }
     if (!code && cli_validation_wants(v, CLI_TEST_BATCH)) {
         code = motion_company(&m);

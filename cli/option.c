@@ -123,6 +123,10 @@ const cli_option cli_options[] = {
     {{"temp", ATH_OPTION_REAL, 0, "K", "300", 1e-3, 1e6, NULL,
       "temperature of the dynamics", OPTION_AT(temperature)},
      't', "T", CLI_VALIDATE, true},
+    {{"volume", ATH_OPTION_INT, 0, "steps", "0", 0, 1e9, NULL,
+      "steps of each of two runs at constant pressure, whose volumes are compared, 0: none; 50000 "
+      "do for a crystal", OPTION_AT(volume)},
+     0, "N", CLI_VALIDATE, true},
     {{"skip", ATH_OPTION_TEXT, 0, "", "", 0, 0, NULL,
       "tests that are not made, by the names in the table, separated by commas", OPTION_AT(skip)},
      0, "TESTS", CLI_VALIDATE, true},

@@ -3,12 +3,11 @@
  *
  * Ticks are multiples of 1, 2 or 5 times a power of ten, about seven to an axis. Numbers of an axis
  * whose ticks would need many digits are divided by a power of ten that stands in its label. The
- * legend of more than PLOT_INSIDE series stands beside the axes, not in them, if it is not too
- * wide.
+ * legend of more than PLOT_INSIDE labels stands beside the axes, not in them, if it is not too
+ * wide; in them there is room made for it where it would cover something.
  */
 #include <math.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -93,8 +92,9 @@ static void plot_range(const cli_plot *p, plot_axis *x, plot_axis *y)
             if (isfinite(s->x[k]) && isfinite(s->y[k])) {
                 plot_extend(x, s->x[k] - half);
                 plot_extend(x, s->x[k] + half);
-                plot_extend(y, s->y[k]);
-                plot_extend(y, s->kind == CLI_PLOT_BARS ? 0.0 : s->y[k]);
+                const double error = s->error ? s->error[k] : 0.0;
+                plot_extend(y, s->y[k] + error);
+                plot_extend(y, s->kind == CLI_PLOT_BARS ? 0.0 : s->y[k] - error);
             }
         }
     }
@@ -207,6 +207,19 @@ static void plot_line(const plot_out *o, const cli_plot_series *s, const plot_ax
     plot_print(o, "\"/>\n");
 }
 
+/* There along the upper edge, back along the lower one; numbers are finite. */
+static void plot_band(const plot_out *o, const cli_plot_series *s, const plot_axis *x,
+                      const plot_axis *y, const char *colour)
+{
+    plot_print(o, "<path fill=\"%s\" fill-opacity=\"0.25\" d=\"", colour);
+    for (size_t k = 0; k < 2 * s->n; k++) {
+        const size_t i = k < s->n ? k : 2 * s->n - 1 - k;
+        const double edge = s->y[i] + (k < s->n ? s->error[i] : -s->error[i]);
+        plot_print(o, "%c%.1f %.1f", k ? 'L' : 'M', plot_at(x, s->x[i]), plot_at(y, edge));
+    }
+    plot_print(o, "\"/>\n");
+}
+
 static void plot_marks(const plot_out *o, const cli_plot_series *s, const plot_axis *x,
                        const plot_axis *y, const char *colour)
 {
@@ -219,6 +232,10 @@ static void plot_marks(const plot_out *o, const cli_plot_series *s, const plot_a
         const double at = plot_at(x, s->x[k]), top = plot_at(y, s->y[k]);
         if (s->kind == CLI_PLOT_POINTS) {
             plot_print(o, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>\n", at, top);
+            if (s->error) {
+                plot_print(o, "<path stroke=\"%s\" d=\"M%.1f %.1fV%.1f\"/>\n", colour, at,
+                           plot_at(y, s->y[k] - s->error[k]), plot_at(y, s->y[k] + s->error[k]));
+            }
             continue;
         }
         const double half = 0.5 * (plot_at(x, s->x[k] + s->width) - at);
@@ -227,6 +244,16 @@ static void plot_marks(const plot_out *o, const cli_plot_series *s, const plot_a
                    fmin(top, zero), fmax(2.0 * half - 0.6, 0.4), fabs(zero - top));
     }
     plot_print(o, "</g>\n");
+}
+
+/* Series of the same colour stand behind one another. */
+static const char *plot_colour(const cli_plot *p, size_t i)
+{
+    size_t n = 0;
+    for (size_t k = 1; k <= i; k++) {
+        n += !p->series[k].same;
+    }
+    return plot_colours[n % PLOT_COLOURS];
 }
 
 /* Columns of a text, for the width of the legend; bytes 128 to 191 continue a character. */
@@ -255,7 +282,8 @@ static void plot_legend_size(const cli_plot *p, double *width, double *height)
 static void plot_key(const plot_out *o, cli_plot_kind kind, const char *colour, double left,
                      double middle)
 {
-    const double size = kind == CLI_PLOT_BARS ? 11.0 : 5.0;
+    const bool area = kind == CLI_PLOT_BARS || kind == CLI_PLOT_BAND;
+    const double size = area ? 11.0 : 5.0;
     if (kind == CLI_PLOT_LINE) {
         plot_print(o, "<path stroke=\"%s\" stroke-width=\"2\" d=\"M%.1f %.1fh18\"/>", colour, left,
                    middle);
@@ -264,9 +292,10 @@ static void plot_key(const plot_out *o, cli_plot_kind kind, const char *colour, 
     plot_print(o,
                "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"%.1f\" "
                "fill=\"%s\"%s/>",
-               left + 9.0 - 0.5 * size, middle - 0.5 * size, size, size,
-               kind == CLI_PLOT_BARS ? 0.0 : 2.5, colour,
-               kind == CLI_PLOT_BARS ? " fill-opacity=\"0.45\"" : "");
+               left + 9.0 - 0.5 * size, middle - 0.5 * size, size, size, area ? 0.0 : 2.5, colour,
+               kind == CLI_PLOT_BARS   ? " fill-opacity=\"0.45\""
+               : kind == CLI_PLOT_BAND ? " fill-opacity=\"0.25\""
+                                       : "");
 }
 
 /* At `left`, with this size; `top` is its upper edge. */
@@ -284,12 +313,32 @@ static void plot_legend(const plot_out *o, const cli_plot *p, double left, doubl
     double middle = top + 4.0 + 0.5 * PLOT_LINE_HEIGHT;
     for (size_t i = 0; i < p->n_series; i++) {
         if (p->series[i].label) {
-            plot_key(o, p->series[i].kind, plot_colours[i % PLOT_COLOURS], left + 7.0, middle);
+            plot_key(o, p->series[i].kind, plot_colour(p, i), left + 7.0, middle);
             plot_print(o, "<text x=\"%.1f\" y=\"%.1f\">", left + 31.0, middle + 4.0);
             plot_text(o, p->series[i].label);
             plot_print(o, "</text>\n");
             middle += PLOT_LINE_HEIGHT;
         }
+    }
+}
+
+/* Raises the upper end of the axis y, which has been scaled, where a legend of this size in the
+ * upper right corner would cover something. */
+static void plot_make_room(const cli_plot *p, const plot_axis *x, plot_axis *y, double width,
+                           double height)
+{
+    bool covered = false;
+    for (size_t i = 0; i < p->n_series; i++) {
+        const cli_plot_series *s = &p->series[i];
+        for (size_t k = 0; k < s->n && !covered; k++) {
+            const double error = s->error ? s->error[k] : 0.0;
+            covered = plot_at(x, s->x[k]) > x->to - width - 16.0 &&
+                      plot_at(y, s->y[k] + error) < y->to + height + 12.0;
+        }
+    }
+    if (covered) {
+        const double all = y->from - y->to;
+        y->high += (y->high - y->low) * height / fmax(all - height, 0.25 * all);
     }
 }
 
@@ -337,18 +386,24 @@ void cli_plot_svg(const cli_plot *p, void (*write)(void *user, const char *data,
     plot_axis y = {.from = height - 52.0, .to = p->title ? 36.0 : 16.0};
     double legend_width = 0.0, legend_height = 0.0;
     plot_legend_size(p, &legend_width, &legend_height);
-    const bool beside = p->n_series > PLOT_INSIDE && legend_width < 0.4 * width;
+    const bool beside =
+        legend_height > PLOT_INSIDE * PLOT_LINE_HEIGHT + 8.5 && legend_width < 0.4 * width;
     x.to -= beside ? legend_width + 2.0 : 0.0;
     plot_range(p, &x, &y);
     plot_scale(&x, false);
     plot_scale(&y, true);
+    if (!beside && legend_height > 0.0) {
+        plot_make_room(p, &x, &y, legend_width, legend_height);
+    }
     plot_head(&o, p, width, height);
     plot_axes(&o, p, &x, &y);
     for (size_t i = 0; i < p->n_series; i++) {
         const cli_plot_series *s = &p->series[i];
-        const char *colour = plot_colours[i % PLOT_COLOURS];
+        const char *colour = plot_colour(p, i);
         if (s->kind == CLI_PLOT_LINE) {
             plot_line(&o, s, &x, &y, colour);
+        } else if (s->kind == CLI_PLOT_BAND) {
+            plot_band(&o, s, &x, &y, colour);
         } else {
             plot_marks(&o, s, &x, &y, colour);
         }

@@ -4,9 +4,15 @@
 #ifndef ATHANOR_CLI_PLOT_H
 #define ATHANOR_CLI_PLOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-typedef enum cli_plot_kind { CLI_PLOT_LINE, CLI_PLOT_POINTS, CLI_PLOT_BARS } cli_plot_kind;
+typedef enum cli_plot_kind {
+    CLI_PLOT_LINE,
+    CLI_PLOT_POINTS,
+    CLI_PLOT_BARS,
+    CLI_PLOT_BAND /* y - error to y + error */
+} cli_plot_kind;
 
 typedef struct cli_plot_series {
     const char *label; /* in the legend; NULL: not there */
@@ -14,7 +20,9 @@ typedef struct cli_plot_series {
     const double *x, *y; /* [n]; a line is interrupted where one of them is not finite. Bars stand
                             on y = 0 with their middle at x */
     size_t n;
-    double width; /* of a bar, in units of x */
+    double width;        /* of a bar, in units of x */
+    const double *error; /* [n] of a band, or of points; NULL: points without */
+    bool same;           /* the colour of the series before */
 } cli_plot_series;
 
 typedef struct cli_plot {

@@ -35,7 +35,7 @@ double cli_max_stress(const ath_system *system, double *pressure, bool *has)
     *pressure = 0.0;
     for (int k = 0; *has && k < 9; k++) {
         const double size = fabs(stress[k]);
-        largest = size <= largest ? largest : size; /* NaN wins and stays */
+        largest = isnan(largest) || size <= largest ? largest : size; /* NaN wins and stays */
         trace += k % 4 == 0 ? stress[k] : 0.0;
     }
     *pressure = -trace / 3.0 * ATH_GPA_PER_EV_A3;

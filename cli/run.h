@@ -70,8 +70,8 @@ int64_t cli_results_of(const cli_results *r, ath_reason reason, ath_state state)
 /* The state of a structure that was let in: one that turned out to be no good is quarantined. */
 ath_state cli_state_of(ath_reason reason);
 
-/* Largest |stress component| and the pressure, GPa. *has says whether there is a stress: it is that
- * of systems that are periodic in all three directions. */
+/* Largest |stress component| (NaN if one of them is) and the pressure, GPa. *has says whether there
+ * is a stress: it is that of systems that are periodic in all three directions. */
 double cli_max_stress(const ath_system *system, double *pressure, bool *has);
 
 /* ---- trajectory (trajectory.c) ---- */
@@ -169,7 +169,7 @@ typedef struct cli_run_stage {
     const char *integrator;      /* text; NULL: none, nothing moves */
     ath_dynamics_config config;  /* what is the stage's own; the rest is filled in */
     ath_convergence convergence; /* size 0: not assessed */
-    ath_criterion criteria[1];   /* of the convergence */
+    ath_criterion criteria[2];   /* of the convergence */
 } cli_run_stage;
 
 typedef struct cli_run_plan {

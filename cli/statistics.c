@@ -1,10 +1,15 @@
 /* Statistics of correlated series and distributions (statistics.h).
  *
+ * The slope of a ratio of densities: for a value x of the two samples together, the odds that it is
+ * of the second are exp(a + slope x), which is logistic regression. Its likelihood is concave; the
+ * maximum is found by Newton's method, whose steps are halved where they overshoot.
+ *
  * P(a, x): the series x^a e^-x / Gamma(a) sum x^n / (a (a+1) ... (a+n)) for x < a + 1, else one
  * less the continued fraction of Q(a, x), evaluated by Lentz's method.
  */
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "statistics.h"
@@ -73,6 +78,110 @@ cli_line cli_line_fit(const double *t, const double *y, size_t n, double *work)
     line.inefficiency = cli_inefficiency(work, n);
     line.slope_error = sqrt(rest / (double)(n - 2) * line.inefficiency / tt);
     return line;
+}
+
+double cli_line_error(const cli_line *line, const double *times, size_t n, double t)
+{
+    const double middle = cli_mean(times, n);
+    const double spread = cli_variance(times, n) * (double)(n - 1) / (double)n;
+    return n > 1 ? line->slope_error * sqrt(spread + (t - middle) * (t - middle)) : 0.0;
+}
+
+/* ---- the ratio of two densities ---- */
+
+enum { STATISTICS_NEWTON = 100 };
+
+/* What the fit works with: x is measured from the mean in units of the standard deviation. */
+typedef struct statistics_ratio {
+    const cli_sample *sample[2];
+    double mean, deviation;
+    /* at a, b: logarithm of the likelihood, its slopes, and its curvatures aa, ab, bb with the
+     * sign changed */
+    double likelihood, slopes[2], curvatures[3];
+} statistics_ratio;
+
+static void statistics_at(statistics_ratio *r, double a, double b)
+{
+    double sums[6] = {0.0};
+    for (int k = 0; k < 2; k++) {
+        const cli_sample *s = r->sample[k];
+        const double weight = 1.0 / s->inefficiency;
+        for (size_t i = 0; i < s->n; i++) {
+            const double x = (s->x[i] - r->mean) / r->deviation, u = a + b * x;
+            const double p = 1.0 / (1.0 + exp(-u)), v = k ? -u : u; /* of being where it is not */
+            sums[0] -= weight * (fmax(v, 0.0) + log1p(exp(-fabs(v))));
+            sums[1] += weight * (k - p);
+            sums[2] += weight * (k - p) * x;
+            sums[3] += weight * p * (1.0 - p);
+            sums[4] += weight * p * (1.0 - p) * x;
+            sums[5] += weight * p * (1.0 - p) * x * x;
+        }
+    }
+    r->likelihood = sums[0];
+    for (int k = 0; k < 2; k++) {
+        r->slopes[k] = sums[1 + k];
+    }
+    for (int k = 0; k < 3; k++) {
+        r->curvatures[k] = sums[3 + k];
+    }
+}
+
+/* Goes to the maximum in a and, if it is `free`, in b. */
+static void statistics_climb(statistics_ratio *r, double *a, double *b, bool free)
+{
+    statistics_at(r, *a, *b);
+    for (int n = 0; n < STATISTICS_NEWTON; n++) {
+        const double *c = r->curvatures, *s = r->slopes;
+        const double det = c[0] * c[2] - c[1] * c[1], before = r->likelihood;
+        double da = s[0] / c[0], db = 0.0, part = 1.0;
+        if (free) {
+            da = (c[2] * s[0] - c[1] * s[1]) / det;
+            db = (c[0] * s[1] - c[1] * s[0]) / det;
+        }
+        if (!isfinite(da) || !isfinite(db)) {
+            return; /* the samples are apart: there is no maximum, and it is far enough */
+        }
+        statistics_at(r, *a + da, *b + db);
+        while (!(r->likelihood >= before - 1e-13 * fabs(before)) && part > 1e-6) {
+            part *= 0.5;
+            statistics_at(r, *a + part * da, *b + part * db);
+        }
+        *a += part * da;
+        *b += part * db;
+        if (fabs(da) + fabs(db) < 1e-9 * (1.0 + fabs(*a) + fabs(*b))) {
+            return;
+        }
+    }
+}
+
+cli_ratio cli_ratio_fit(const cli_sample *zero, const cli_sample *one, double exact)
+{
+    const double nan = (double)NAN, n = (double)(zero->n + one->n);
+    statistics_ratio r = {.sample = {zero, one}};
+    double square = 0.0, a = 0.0, b = 0.0;
+    for (int k = 0; k < 2; k++) {
+        r.mean += (double)r.sample[k]->n / n * cli_mean(r.sample[k]->x, r.sample[k]->n);
+    }
+    for (int k = 0; k < 2; k++) {
+        for (size_t i = 0; i < r.sample[k]->n; i++) {
+            square += (r.sample[k]->x[i] - r.mean) * (r.sample[k]->x[i] - r.mean);
+        }
+    }
+    if (zero->n == 0 || one->n == 0 || !(square > 0.0) || !isfinite(square)) {
+        return (cli_ratio){nan, nan, nan, nan};
+    }
+    r.deviation = sqrt(square / n);
+    statistics_climb(&r, &a, &b, true);
+    const double best = r.likelihood, slope = b / r.deviation;
+    const double det = r.curvatures[0] * r.curvatures[2] - r.curvatures[1] * r.curvatures[1];
+    const double error = sqrt(r.curvatures[0] / det) / r.deviation;
+    b = exact * r.deviation;
+    statistics_climb(&r, &a, &b, false);
+    const double z = sqrt(2.0 * fmax(best - r.likelihood, 0.0));
+    /* the odds count how many values the samples have */
+    const double odds =
+        log((double)one->n / one->inefficiency) - log((double)zero->n / zero->inefficiency);
+    return (cli_ratio){slope, error, slope < exact ? -z : z, a - exact * r.mean - odds};
 }
 
 enum { STATISTICS_TERMS = 100000 }; /* about 8 sqrt(a) are needed near x = a */

@@ -24,6 +24,28 @@ typedef struct cli_line {
 /* n >= 3 and values of t that are not all the same; else all zero. work: [n]. */
 cli_line cli_line_fit(const double *t, const double *y, size_t n, double *work);
 
+/* The error of the fitted line itself at time t, of the same residuals. t, n: as for the fit. */
+double cli_line_error(const cli_line *line, const double *times, size_t n, double t);
+
+/* Two samples of a quantity whose densities have the ratio p1(x) / p0(x) = exp(a + slope x) (M. R.
+ * Shirts, J. Chem. Theory Comput. 9, 909 (2013)): the most likely slope, a being free, which needs
+ * no histograms. The values of a sample are worth n / inefficiency independent ones. z is the
+ * signed root of twice the logarithm of how much likelier that slope is than the slope `exact`:
+ * for samples that do have the ratio exp(a + exact x) it is a normal number already where they are
+ * too small for (slope - exact) / slope_error to be one. With the inefficiency of x itself both are
+ * up to a sixth too careful: what the slope depends on forgets sooner. */
+typedef struct cli_sample {
+    const double *x; /* [n] */
+    size_t n;
+    double inefficiency;
+} cli_sample;
+typedef struct cli_ratio {
+    double slope, slope_error, z;
+    double constant; /* a, with the slope `exact` */
+} cli_ratio;
+/* NaN if all values are the same, or a sample is empty. */
+cli_ratio cli_ratio_fit(const cli_sample *zero, const cli_sample *one, double exact);
+
 /* Regularised lower incomplete gamma function P(a, x), a > 0, to about 1e-14; x <= 0 gives 0. */
 double cli_gamma_p(double a, double x);
 /* Gamma distribution with this shape and scale: density and cumulative probability. A sum of k

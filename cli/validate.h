@@ -28,6 +28,7 @@
     X(REVERSAL, "reversal", "A", "distance to the start after going back in time")                 \
     X(EQUIPARTITION, "equipartition", "sigma", "largest deviation of a mean kinetic energy")       \
     X(TEMPERATURE, "temperature", "p", "kinetic temperatures against their distribution")          \
+    X(VOLUME, "volume", "", "how volumes at two pressures differ, over what they must")            \
     X(BATCH, "batch", "trajectories", "that differ alone, in other company or with other threads")
 
 typedef enum cli_test {
@@ -56,18 +57,27 @@ typedef struct cli_outcome {
     cli_verdict verdict;
     double value, limit; /* in the test's unit */
     double excess;       /* <= 1 passes; NaN does not */
-    double more;         /* forces, stress: order of convergence; nve_drift: standard error */
-    const char *why;     /* static text: what went wrong, or why it is not applicable; or NULL */
+    double more;     /* forces, stress: order of convergence; nve_order, nve_drift, volume: standard
+                        error */
+    const char *why; /* static text: what went wrong, or why it is not applicable; or NULL */
 } cli_outcome;
+
+/* Volumes at two pressures. */
+typedef struct cli_volumes {
+    double *samples[2];  /* [n_volumes] angstrom^3 */
+    double pressures[2]; /* eV/angstrom^3 */
+    bool ideal;          /* no atom feels anything */
+} cli_volumes;
 
 typedef struct cli_validation {
     cli *c;
     ath_device *device; /* borrowed, as the model is */
     ath_model *model;
     int64_t seed;
-    double temperature; /* K */
-    double timestep;    /* fs; 0: chosen by the lightest atom */
-    int64_t steps;      /* of the long runs, >= CLI_VALIDATE_STEPS */
+    double temperature;   /* K */
+    double timestep;      /* fs; 0: chosen by the lightest atom */
+    int64_t steps;        /* of the long runs, >= CLI_VALIDATE_STEPS */
+    int64_t volume_steps; /* of the runs at constant pressure; 0: none */
     int32_t n_threads;
     unsigned skip;        /* bit 1u << test */
     ath_system **systems; /* [n], owned */
@@ -80,10 +90,15 @@ typedef struct cli_validation {
     double *noise_energy, *noise_force; /* [n] rounding error of one evaluation: eV, eV/angstrom */
     double *energies;                   /* [n][steps] total energy of the NVE run, eV */
     double *kinetic;                    /* [n][steps] kinetic energy of the Langevin run, eV */
+    cli_volumes *volumes;               /* [n] */
+    int64_t n_volumes;
+    double *volume_memory; /* [n][2][n_volumes] */
     bool conservative, has_stress;
 } cli_validation;
 
 enum { CLI_VALIDATE_STEPS = 200 };
+/* Limit of |z|. docs/validate.md counts how often chance alone exceeds it. */
+#define CLI_VALIDATE_Z 4.5
 
 /* Takes the system over, also if it fails. */
 int cli_validation_add(cli_validation *v, ath_system *system);
@@ -96,8 +111,13 @@ void cli_validation_close(cli_validation *v);
 
 /* ---- between its files ---- */
 
-int cli_validate_still(cli_validation *v);  /* probe.c: single points */
-int cli_validate_moving(cli_validation *v); /* motion.c: trajectories */
+int cli_validate_still(cli_validation *v);           /* probe.c: single points */
+int cli_validate_moving(cli_validation *v);          /* motion.c: trajectories */
+int64_t cli_volume_samples(const cli_validation *v); /* volume.c: how many a run notes */
+/* volume.c: constant pressure, from these positions and velocities [n_atoms][3]; broken [n]: why a
+ * structure cannot be moved, or 0. */
+int cli_validate_volume(cli_validation *v, const double *x, const double *velocities,
+                        const ath_reason *broken);
 
 bool cli_validation_wants(const cli_validation *v, cli_test test);
 /* Notes an outcome; of several for the same test and structure the worst one stays. */
@@ -126,7 +146,22 @@ double cli_random_normal(cli_random *r);
 
 /* The table, one line per test with the worst structure, and the verdict. */
 int cli_verdict_print(const cli_validation *v, FILE *to);
-/* validate.csv, energy_drift.svg, temperature.svg. */
+/* validate.csv, energy_drift.svg, temperature.svg; volume.svg and volume_ratio.svg if volumes have
+ * been compared. */
 int cli_verdict_write(const cli_validation *v, const char *folder);
+/* The structure's own name= , or "file@frame". */
+void cli_structure_name(const cli_validation *v, size_t s, cli_text *out);
+/* Whether a is worse than b, of the same test. */
+bool cli_outcome_worse(const cli_outcome *a, const cli_outcome *b);
+
+/* ---- plots (figure.c): SVG; nothing where there is nothing to show ---- */
+
+/* Total energies of the run at constant energy, with the lines that have been fitted to them. */
+int cli_figure_drift(const cli_validation *v, cli_text *t);
+/* Kinetic temperatures against their distribution. */
+int cli_figure_temperature(const cli_validation *v, cli_text *t);
+/* Volumes at two pressures of the structure whose ratio is the worst, and that ratio. */
+int cli_figure_volume(const cli_validation *v, cli_text *t);
+int cli_figure_ratio(const cli_validation *v, cli_text *t);
 
 #endif

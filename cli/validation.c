@@ -19,6 +19,9 @@ const char *cli_verdict_name(cli_verdict verdict)
 int cli_doubles(cli *c, double **out, size_t n)
 {
     *out = NULL;
+    if (n == 0) {
+        return CLI_OK;
+    }
     if (n > SIZE_MAX / sizeof **out || !cli_resize(c, out, 0, n * sizeof **out)) {
         return cli_fail(c, CLI_INTERNAL, "out of memory");
     }
@@ -199,16 +202,23 @@ static int validation_open(cli_validation *v)
     cli *c = v->c;
     const size_t n = v->n, steps = (size_t)v->steps;
     const size_t places = (n + 1) * sizeof *v->first, results = n * sizeof *v->outcomes;
-    if (!cli_resize(c, &v->first, 0, places) || !cli_resize(c, &v->outcomes, 0, results)) {
+    const size_t volumes = n * sizeof *v->volumes;
+    if (!cli_resize(c, &v->first, 0, places) || !cli_resize(c, &v->outcomes, 0, results) ||
+        !cli_resize(c, &v->volumes, 0, volumes)) {
         return cli_fail(c, CLI_INTERNAL, "out of memory");
     }
     memset(v->first, 0, places);
     memset(v->outcomes, 0, results);
+    memset(v->volumes, 0, volumes);
     int code = cli_doubles(c, &v->dof, n);
     code = code ? code : cli_doubles(c, &v->noise_energy, n);
     code = code ? code : cli_doubles(c, &v->noise_force, n);
     code = code ? code : cli_doubles(c, &v->energies, n * steps);
     code = code ? code : cli_doubles(c, &v->kinetic, n * steps);
+    code = code ? code : cli_doubles(c, &v->volume_memory, 2 * n * (size_t)v->n_volumes);
+    for (size_t k = 0; k < 2 * n && !code; k++) {
+        v->volumes[k / 2].samples[k % 2] = v->volume_memory + k * (size_t)v->n_volumes;
+    }
     code = code ? code : validation_fields(v);
     return code;
 }
@@ -218,6 +228,8 @@ int cli_validate(cli_validation *v)
     if (v->n == 0 || v->steps < CLI_VALIDATE_STEPS) {
         return cli_fail(v->c, CLI_INTERNAL, "nothing to validate");
     }
+    v->n_volumes = cli_validation_wants(v, CLI_TEST_VOLUME) ? cli_volume_samples(v) : 0;
+    v->skip |= v->n_volumes == 0 ? 1u << CLI_TEST_VOLUME : 0u;
     int code = validation_open(v);
     if (!code) {
         validation_timestep(v);
@@ -263,6 +275,8 @@ void cli_validation_close(cli_validation *v)
     cli_doubles_free(c, &v->noise_force, n);
     cli_doubles_free(c, &v->noise_energy, n);
     cli_doubles_free(c, &v->dof, n);
+    cli_doubles_free(c, &v->volume_memory, 2 * n * (size_t)v->n_volumes);
+    (void)cli_resize(c, &v->volumes, n * sizeof *v->volumes, 0);
     (void)cli_resize(c, &v->outcomes, n * sizeof *v->outcomes, 0);
     (void)cli_resize(c, &v->first, (n + 1) * sizeof *v->first, 0);
     for (size_t s = 0; s < n; s++) {

@@ -131,6 +131,39 @@ hooks:
   - {type: align, every: 5}
 END
     expect 0 run job.yaml --out plain -q
+    # columns of thermodynamics; a criterion of the cell, alone and with one of the forces
+    cp "$examples/bulk.extxyz" b.xyz
+    cat >cell.yaml <<'END'
+input: b.xyz@0:3
+model: emt
+stages: [{integrator: {name: lbfgs, cell: full, pressure: 1}, steps: 500, until: {smax: 0.02}, assess_on_entry: true}]
+hooks: [{type: log, every: 5, thermo: true}, {type: log, every: 5, path: t.jsonl, format: jsonl, thermo: true}]
+END
+    expect 0 run cell.yaml --out cell -q
+    same 'thermo columns' "$(head -1 cell/log.csv)" \
+        'step,graph_idx,status,energy,fmax,temperature,kinetic,conserved,pressure,pxx,pyy,pzz,pyz,pxz,pxy,volume,density,uid'
+    same 'thermo values' "$(awk -F, 'NR > 1 && ($16 <= 0 || $17 <= 0 || NF != 18)' cell/log.csv | wc -l)" 0
+    says '"pxx":[-0-9.e]*,"pyy"' cell/t.jsonl
+    says '^      smax: 0.02$' cell/job.yaml
+    says '^    thermo: true$' cell/job.yaml
+    # what is left of 1 GPa: the largest of the nine numbers is within 0.02 of it on the diagonal
+    same 'stress is the target' "$(grep -o 'stress="[^"]*"' cell/final.extxyz | sed 's/.*="//; s/"$//' | awk '{
+        for (k = 1; k <= 9; k++) { s = $k * 160.2176634 + (k % 4 == 1 ? 1 : 0); if (s * s > 0.0201 * 0.0201) n++ } }
+        END { print NR, n + 0 }')" '3 0'
+    sed 's/smax: 0.02/smax: 100/' cell.yaml >loose.yaml
+    expect 0 run loose.yaml --out loose -q
+    same 'no criterion of forces comes along' "$(column steps loose/results.csv)" '0 0 0'
+    same 'though there are forces' "$(column fmax loose/results.csv | tr ' ' '\n' | awk '$1 > 0.05' | wc -l)" 3
+    sed 's/smax: 0.02/fmax: 0.01, smax: 0.02/' cell.yaml >both.yaml
+    expect 0 run both.yaml --out both -q
+    same 'both criteria' "$(column fmax both/results.csv | tr ' ' '\n' | awk '$1 > 0.01' | wc -l)" 0
+    expect 0 check both.yaml --out never
+    says 'until fmax <= 0.01 eV/angstrom and smax <= 0.02 GPa' out
+    expect 0 check cell.yaml --out never
+    says 'until smax <= 0.02 GPa; ' out
+    sed 's/cell: full, //' both.yaml >held.yaml
+    expect 65 check held.yaml --out never
+    says 'useless key' err
     sed '/^hooks:/,$d' job.yaml >none.yaml
     expect 0 run none.yaml --out none -q
     same 'hooks that only look change nothing' "$(cksum <plain/final.extxyz)" "$(cksum <none/final.extxyz)"

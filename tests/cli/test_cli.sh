@@ -598,7 +598,8 @@ group_validate()
     expect 0 validate "$examples"/*.extxyz --out v
     says '^verdict: passed$' out
     same 'tests' "$(grep -c ' pass ' out)" 14
-    same 'rows' "$(wc -l <v/validate.csv)" $((16 * 14 + 1))
+    same 'rows' "$(wc -l <v/validate.csv)" $((16 * 15 + 1))
+    same 'no constant pressure unless asked for' "$(verdict volume out)" skipped
     same 'columns' "$(awk -F, '{ print NF }' v/validate.csv | sort -u)" 12
     same 'no stress without three periodic directions' \
         "$(grep -c ',stress,not applicable,,,,' v/validate.csv)" 7
@@ -612,6 +613,16 @@ group_validate()
             bad "$plot.svg is no XML"
     done
     expect 73 validate "$examples/clusters.extxyz" --out v
+    # volumes of one structure of three: it has plots, the others have none to be made of
+    expect 0 validate "$examples/bulk.extxyz@7" "$examples/clusters.extxyz@0:2" --volume 30000 --skip batch --out w
+    same 'volumes' "$(verdict volume out)" pass
+    same 'where there are volumes' "$(grep -c ',volume,not applicable,,,,' w/validate.csv)" 2
+    same 'plots of volumes' "$(ls w | grep volume | tr '\n' ' ')" 'volume.svg volume_ratio.svg '
+    for plot in volume volume_ratio energy_drift; do
+        python3 -c 'import sys, xml.dom.minidom as d; d.parse(sys.argv[1])' w/$plot.svg ||
+            bad "$plot.svg is no XML"
+    done
+    expect 64 validate "$examples/bulk.extxyz" --volume -1
     # the same every time, whatever the threads; another seed measures something else
     expect 0 validate "$examples"/*.extxyz --out v --overwrite --threads 1
     mv v/validate.csv one.csv

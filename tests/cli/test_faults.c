@@ -221,8 +221,8 @@ static int fault_run(fault_rig *rig)
                      "2",       "--steps", "6", "-j",    "1", "--every",
                      "4",       NULL};
     char *job[] = {"athanor", rig->check ? "check" : "run", yaml, in, "--out", out, NULL};
-    char *validate[] = {"athanor", "validate", in,    "--out", out, "--max-systems",
-                        "2",       "--steps",  "200", "-j",    "1", NULL};
+    char *validate[] = {"athanor", "validate", in,   "--out", out,        "--max-systems", "2",
+                        "--steps", "200",      "-j", "1",     "--volume", "400",           NULL};
     char **argv = rig->validate ? validate : rig->job ? job : relax;
     int argc = 0;
     while (argv[argc]) {

@@ -28,6 +28,7 @@ static void test_defaults(void **state)
     assert_string_equal(stage->integrator, "fire");
     assert_true(stage->steps == CLI_UNSET && stage->seed == CLI_UNSET);
     assert_true(stage->until.fmax == 0.05 && stage->until.energy_change == CLI_UNSET_REAL);
+    assert_true(stage->until.smax == CLI_UNSET_REAL);
     assert_true(stage->velocities == ATH_VELOCITIES_KEEP);
     assert_true(stage->temperature == CLI_UNSET_REAL && stage->assess_on_entry == 0);
     assert_true(stage->at_limit == CLI_UNSET && stage->n_hooks == 0);
@@ -44,7 +45,7 @@ static void check_full_hooks(const cli_job *job)
     const cli_job_hook *h = job->hooks;
     assert_int_equal(job->n_hooks, 8);
     assert_true(h[0].type == CLI_JOB_HOOK_LOG && h[0].format == CLI_JOB_JSONL && h[0].every == 7);
-    assert_true(h[0].own_steps == 1);
+    assert_true(h[0].own_steps == 1 && h[0].thermo == 1);
     assert_string_equal(h[0].path, "energies.jsonl");
     assert_true(h[1].type == CLI_JOB_HOOK_SNAPSHOT && h[1].every == 50);
     assert_true(h[1].sink.type == CLI_JOB_SINK_FILE && h[1].sink.velocities == 1);
@@ -84,8 +85,9 @@ static void test_every_key(void **state)
     assert_true(job.limits.edges == 5000000 && job.limits.max_force == 1000.0);
     assert_true(job.refill == 5 && job.policy == ATH_SINK_SPILL && job.n_stages == 2);
     assert_string_equal(job.stages[0].name, "No"); /* not false: YAML has no say in this */
-    assert_string_equal(job.stages[0].integrator, "fire:dt=0.5,max_step=0.1");
+    assert_string_equal(job.stages[0].integrator, "fire:dt=0.5,max_step=0.1,cell=iso");
     assert_true(job.stages[0].steps == 1000 && job.stages[0].until.fmax == 0.01);
+    assert_true(job.stages[0].until.smax == 0.2);
     assert_true(job.stages[0].until.energy_change == 1e-6 && job.stages[0].assess_on_entry == 1);
     assert_true(job.stages[0].velocities == ATH_VELOCITIES_ZERO);
     assert_true(job.stages[0].at_limit == CLI_JOB_CONTINUE);
@@ -223,6 +225,24 @@ static const struct {
      "1:35: wrong value (key stages[0].until.fma"},
     {"stages: [{integrator: nve, until: {fmax: 0}}]\n",
      "1:42: wrong value (key stages[0].until.fma"},
+    {"stages: [{integrator: 'fire:cell=full', until: {smax: 0}}]\n",
+     "1:55: wrong value (key stages[0].until.smax): expected a number from 1e-12 to 1000000"},
+    {"stages: [{integrator: 'fire:cell=full', until: {smax: much}}]\n",
+     "1:55: wrong value (key stages[0].until.smax)"},
+    {"stages: [{integrator: 'fire:cell=full', until: 'smax=-0.1'}]\n",
+     "1:48: wrong value (key stages[0].until.smax)"},
+    {"stages: [{integrator: 'fire:cell=full', until: {smx: 0.1}}]\n",
+     "1:49: unknown key (key stages[0].until.smx): did you mean 'smax'?"},
+    {"stages: [{integrator: fire, until: {smax: 0.1}}]\n",
+     "1:36: useless key (key stages[0].until): 'smax' is about what an integrator relaxes"},
+    {"stages: [{integrator: 'lbfgs:cell=none', until: {fmax: 1, smax: 0.1}}]\n",
+     "1:49: useless key (key stages[0].until)"},
+    {"stages: [{integrator: npt, steps: 3, until: {smax: 0.1}}]\n",
+     "1:45: useless key (key stages[0].until)"},
+    {AFTER_LEAST "hooks: [{type: log, thermo: 2}]\n",
+     "2:29: wrong value (key hooks[0].thermo): expected true or false, found '2'"},
+    {AFTER_LEAST "hooks: [{type: wrap, thermo: true}]\n",
+     "2:22: unknown key (key hooks[0].thermo)"},
     {"stages: [{integrator: nve, steps: 1, at_limit: stop}]\n",
      "1:48: useless key (key stages[0].at"},
     {"stages: [{integrator: nve, steps: 1, until: fmax=1, at_limit: continue}]\n",
@@ -523,8 +543,9 @@ static void test_round_trip(void **state)
                            AFTER_LEAST "out: \"\\u00e4 \\U0001f600 \\u2028\\ufeff\\x85 '#: \\\\\"\n"
                                        "input: ['- a', \"? b\", '~', 'null', '\"', 'No']\n"};
     static const char *const kept[] = {
-        "  - name: \"No\"\n    integrator: \"fire:dt=0.5,max_step=0.1\"\n    steps: 1000\n"
-        "    until:\n      fmax: 0.01\n      energy_change: 1e-06\n    velocities: zero\n"
+        "  - name: \"No\"\n    integrator: \"fire:dt=0.5,max_step=0.1,cell=iso\"\n    steps: 1000\n"
+        "    until:\n      fmax: 0.01\n      smax: 0.2\n      energy_change: 1e-06\n    "
+        "velocities: zero\n"
         "    seed: 7\n    remove_momentum: true\n    remove_rotation: false\n"
         "    exact_temperature: true\n    hold_centre: false\n    assess_on_entry: true\n    "
         "at_limit: continue\n    "

@@ -146,7 +146,7 @@ static void test_examples_of_keys(void **state)
     example_mapping(f, reference_key(&cli_job_schema, "limits")->table, false);
     fputs("\nstages:\n  - ", f);
     example_mapping(f, stage, false);
-    fputs("\n  - {integrator: nve, until: ", f);
+    fputs("\n  - {integrator: \"fire:cell=full\", until: ", f);
     example_mapping(f, reference_key(stage, "until")->table, false);
     fputs("}\nhooks:\n", f);
     for (int i = 0; lists[0]->variants[i]; i++) {

@@ -3,6 +3,10 @@
  */
 #include "job_rig.h"
 
+#include <math.h>
+
+#include <athanor/units.h>
+
 #include "run.h"
 
 static const cli_balance even = {.n_in = 10,
@@ -117,6 +121,45 @@ static void test_memory_of_the_host(void **state)
     assert_null(a->resize(a->user, p, 64, 0));
 }
 
+/* The largest of the nine numbers, whatever its sign; one that is no number hides behind none that
+ * follows. */
+static void test_max_stress(void **state)
+{
+    job_rig *rig = *state;
+    ath_system *system = NULL;
+    void *rows[3] = {NULL};
+    static const ath_field fields[3] = {ATH_FIELD_CELL, ATH_FIELD_PBC, ATH_FIELD_STRESS};
+    double pressure = 0.0;
+    bool has = true;
+    assert_int_equal(ath_system_create(rig->c.ctx, 1, &system), ATH_OK);
+    (void)cli_max_stress(system, &pressure, &has);
+    assert_false(has);
+    for (int k = 0; k < 3; k++) {
+        assert_int_equal(ath_system_field(system, fields[k], &rows[k]), ATH_OK);
+    }
+    double *cell = rows[0], *stress = rows[2];
+    int32_t *pbc = rows[1];
+    for (int k = 0; k < 9; k++) {
+        cell[k] = k % 4 == 0 ? 4.0 : 0.0;
+        stress[k] = 0.01 * (k % 2 ? -k : k);
+        pbc[k % 3] = 1;
+    }
+    stress[5] = -0.3;
+    const double gpa = cli_max_stress(system, &pressure, &has);
+    assert_true(has && fabs(gpa - 0.3 * ATH_GPA_PER_EV_A3) < 1e-9);
+    assert_true(fabs(pressure + 0.04 * ATH_GPA_PER_EV_A3) < 1e-9); /* a third of 0, 4 and 8 */
+    for (int k = 0; k < 9; k++) {
+        const double kept = stress[k];
+        stress[k] = (double)NAN;
+        assert_true(isnan(cli_max_stress(system, &pressure, &has)) && has);
+        assert_int_equal(isnan(pressure) != 0, k % 4 == 0);
+        stress[k] = kept;
+    }
+    pbc[1] = 0;
+    assert_true(cli_max_stress(system, &pressure, &has) == 0.0 && !has);
+    ath_system_destroy(&system);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +168,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_files_of_a_job, rig_set_up, rig_tear_down),
         cmocka_unit_test_setup_teardown(test_counted_memory, rig_set_up, rig_tear_down),
         cmocka_unit_test(test_memory_of_the_host),
+        cmocka_unit_test_setup_teardown(test_max_stress, rig_set_up, rig_tear_down),
     };
     return cmocka_run_group_tests_name("parts of a run", tests, NULL, NULL);
 }

@@ -84,6 +84,9 @@ static void test_line(void **state)
     cli_line line = cli_line_fit(times, numbers, N, work);
     assert_true(fabs(line.slope + 0.25) < 1e-14 && fabs(line.intercept - 3.0) < 1e-12);
     assert_true(line.slope_error < 1e-14);
+    line.slope_error = 2.0; /* times (0.5 k - 99.75): in the middle the error of the mean is left */
+    assert_true(fabs(cli_line_error(&line, times, N, 99.75) / 2.0 - 0.5 * sqrt(13333.25)) < 1e-9);
+    assert_true(fabs(cli_line_error(&line, times, N, 99.75 + 1e6) / 2e6 - 1.0) < 1e-6);
     numbers_fill(0.8);
     for (int r = 0; r < RUNS; r++) {
         line = cli_line_fit(times, numbers + (size_t)r * N, N, work);
@@ -154,6 +157,60 @@ static void test_kolmogorov_smirnov(void **state)
     assert_true(fabs(p - 0.05) < 1e-3);
 }
 
+/* n values of a normal number with mean `shift` and variance 1 that remembers `memory` of itself.
+ */
+static void numbers_walk(double *x, size_t n, double memory, double shift)
+{
+    double y = numbers_normal();
+    for (size_t i = 0; i < n; i++) {
+        y = memory * y + sqrt(1.0 - memory * memory) * numbers_normal();
+        x[i] = shift + y;
+    }
+}
+
+/* Normal numbers that are apart by d have a ratio of slope d. Over many pairs of correlated samples
+ * z is as large as a normal number for the right slope, and large for a wrong one; and the error is
+ * the spread. Both are a little too careful: what the slope depends on forgets sooner than x. */
+static void test_ratio(void **state)
+{
+    enum { N = 4000, RUNS = 300 };
+    static const double memory = 0.9, d = 1.5;
+    static double x[2][N];
+    double z1 = 0.0, z2 = 0.0, error = 0.0, slope = 0.0, square = 0.0, wrong = 0.0;
+    double constant = 0.0;
+    int beyond = 0;
+    (void)state;
+    for (int r = 0; r < RUNS; r++) {
+        cli_sample s[2];
+        for (int k = 0; k < 2; k++) {
+            numbers_walk(x[k], N, memory, 10.0 + k * d);
+            s[k] = (cli_sample){x[k], N, cli_inefficiency(x[k], N)};
+        }
+        const cli_ratio ratio = cli_ratio_fit(&s[0], &s[1], d);
+        z1 += ratio.z / RUNS;
+        z2 += ratio.z * ratio.z / RUNS;
+        error += ratio.slope_error / RUNS;
+        constant += ratio.constant / RUNS;
+        slope += ratio.slope / RUNS;
+        square += (ratio.slope - d) * (ratio.slope - d) / RUNS;
+        wrong += cli_ratio_fit(&s[0], &s[1], 2.0 * d).z / RUNS;
+        beyond += fabs(ratio.z) > 3.5;
+    }
+    assert_true(fabs(z1) < 0.25);
+    assert_true(z2 > 0.55 && z2 < 1.1);
+    assert_true(fabs(slope / d - 1.0) < 0.03);
+    assert_true(error > 0.95 * sqrt(square) && error < 1.4 * sqrt(square));
+    assert_true(wrong < -5.0);
+    assert_true(fabs(constant + 10.0 * d + 0.5 * d * d) < 0.03); /* ln of two normal densities */
+    assert_in_range(beyond, 0, 2);
+    /* samples that are apart, one value, none at all */
+    const double low[3] = {1.0, 2.0, 3.0}, high[3] = {11.0, 12.0, 13.0};
+    const cli_sample a = {low, 3, 1.0}, b = {high, 3, 1.0}, c = {low, 1, 1.0}, none = {low, 0, 1.0};
+    assert_true(cli_ratio_fit(&a, &b, 0.1).z > 0.5 && isfinite(cli_ratio_fit(&a, &b, 0.1).z));
+    assert_true(isnan(cli_ratio_fit(&c, &c, 1.0).z));
+    assert_true(isnan(cli_ratio_fit(&none, &a, 1.0).slope));
+}
+
 /* ---- plots ---- */
 
 typedef struct text {
@@ -198,9 +255,9 @@ static void test_plot(void **state)
     const double x[5] = {0.0, 1.0, 2.0, 3.0, 4.0};
     const double y[5] = {0.0, 2e-7, (double)NAN, 4e-7, 8e-7};
     const cli_plot_series series[3] = {
-        {"a < b & \"c\"", CLI_PLOT_LINE, x, y, 5, 0.0},
-        {"points", CLI_PLOT_POINTS, x, y, 5, 0.0},
-        {NULL, CLI_PLOT_BARS, x, y, 5, 0.5},
+        {"a < b & \"c\"", CLI_PLOT_LINE, x, y, 5, 0.0, NULL, false},
+        {"points", CLI_PLOT_POINTS, x, y, 5, 0.0, NULL, false},
+        {NULL, CLI_PLOT_BARS, x, y, 5, 0.5, NULL, false},
     };
     const cli_plot plot = {.title = "one\ntwo>",
                            .x_label = "t, ps",
@@ -225,6 +282,42 @@ static void test_plot(void **state)
     free(t.data);
 }
 
+/* A band has two edges and the colour of its line, points have bars; a legend covers nothing. */
+static void test_plot_band(void **state)
+{
+    const double x[3] = {0.0, 1.0, 2.0}, y[3] = {0.0, 1.0, 2.0}, error[3] = {0.5, 0.0, 0.5};
+    const cli_plot_series series[3] = {
+        {.kind = CLI_PLOT_BAND, .x = x, .y = y, .n = 3, .error = error},
+        {.label = "line", .kind = CLI_PLOT_LINE, .x = x, .y = y, .n = 3, .same = true},
+        {.label = "points", .kind = CLI_PLOT_POINTS, .x = x, .y = y, .n = 3, .error = error},
+    };
+    cli_plot plot = {.series = series, .n_series = 1};
+    double top = 0.0, first = 0.0;
+    text t = {0};
+    (void)state;
+    cli_plot_svg(&plot, text_add, &t);
+    text_check(&t);
+    const char *path = strstr(t.data, "fill-opacity=\"0.25\" d=\"");
+    assert_non_null(path);
+    const char *end = strchr(path + 24, '"');
+    char edge[256] = "";
+    memcpy(edge, path, (size_t)(end - path));
+    assert_int_equal(text_count(edge, "L"), 5); /* six corners */
+    assert_int_equal(sscanf(strstr(edge, "M") + 1, "%lf %lf", &first, &top), 2);
+    const double upper = top; /* of the left end: y = 0.5 */
+    free(t.data);
+    plot.n_series = 3;
+    t = (text){0};
+    cli_plot_svg(&plot, text_add, &t);
+    text_check(&t);
+    assert_int_equal(text_count(t.data, "stroke=\"#0072b2\""), 2); /* the line, and its key */
+    assert_int_equal(text_count(t.data, "<path stroke=\"#d55e00\" d=\"M"), 3);
+    assert_int_equal(
+        sscanf(strstr(t.data, "fill-opacity=\"0.25\" d=\"M") + 24, "%lf %lf", &first, &top), 2);
+    assert_true(top > upper + 10.0); /* everything lies lower: the legend is above it */
+    free(t.data);
+}
+
 /* Nothing, one point, equal values, huge and tiny ones: always a plot with ticks. */
 static void test_plot_extremes(void **state)
 {
@@ -233,7 +326,8 @@ static void test_plot_extremes(void **state)
     (void)state;
     for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
         for (size_t n = 0; n <= 2; n++) {
-            const cli_plot_series series = {"s", CLI_PLOT_LINE, values[k], values[k], n, 0.0};
+            const cli_plot_series series = {"s", CLI_PLOT_LINE, values[k], values[k],
+                                            n,   0.0,           NULL,      false};
             const cli_plot plot = {.series = &series, .n_series = 1};
             text t = {0};
             cli_plot_svg(&plot, text_add, &t);
@@ -252,7 +346,9 @@ int main(void)
         cmocka_unit_test(test_line),
         cmocka_unit_test(test_gamma),
         cmocka_unit_test(test_kolmogorov_smirnov),
+        cmocka_unit_test(test_ratio),
         cmocka_unit_test(test_plot),
+        cmocka_unit_test(test_plot_band),
         cmocka_unit_test(test_plot_extremes),
     };
     return cmocka_run_group_tests_name("statistics and plots", tests, NULL, NULL);

@@ -18,7 +18,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <athanor/units.h>
+
 #include "host.h"
+#include "statistics.h"
 #include "validate.h"
 
 enum wrong {
@@ -31,12 +34,14 @@ enum wrong {
     WRONG_FRICTION, /* forces depend on velocities */
     WRONG_FIRST,    /* the first atom is not as the others */
     WRONG_TORQUE,   /* the stress has an antisymmetric part */
+    WRONG_HISTORY,  /* a cell that has just grown pushes more than one that has shrunk */
     WRONG_NOISE,    /* the energy is rounded to 1e-3 eV */
     WRONG_NOT_A_NUMBER
 };
 
 typedef struct wrong_model {
     enum wrong wrong;
+    double edge; /* of the last time */
 } wrong_model;
 
 static const double wrong_depth = 0.3, wrong_alpha = 1.4, wrong_r0 = 2.7;
@@ -106,9 +111,19 @@ static void wrong_forces(const wrong_model *m, const ath_model_view *view, int32
     }
 }
 
+/* Only for small steps, as those of dynamics. */
+static void wrong_history(wrong_model *m, double edge, double stress[9])
+{
+    const double change = edge / m->edge - 1.0;
+    for (int a = 0; a < 9 && fabs(change) < 3e-3; a += 4) {
+        stress[a] -= change > 0.0 ? 0.05 : change < 0.0 ? -0.05 : 0.0;
+    }
+    m->edge = edge;
+}
+
 static ath_status wrong_compute(void *user, const ath_model_view *view)
 {
-    const wrong_model *m = user;
+    wrong_model *m = user;
     for (int32_t k = 0; k < view->n_systems; k++) {
         const int32_t slot = view->slots[k];
         const double *h = view->cell + 9 * (int64_t)slot;
@@ -127,6 +142,9 @@ static ath_status wrong_compute(void *user, const ath_model_view *view)
             s = m->wrong == WRONG_STRESS ? -s : s;
             s += m->wrong == WRONG_TORQUE && pbc[0] ? (a == 1 ? 1e-6 : a == 3 ? -1e-6 : 0.0) : 0.0;
             view->stress[9 * slot + a] = s;
+        }
+        if (m->wrong == WRONG_HISTORY && view->want_stress && pbc[0]) {
+            wrong_history(m, h[0], view->stress + 9 * (int64_t)slot);
         }
     }
     return ATH_OK;
@@ -173,7 +191,7 @@ typedef struct wrong_rig {
 
 static void wrong_open(wrong_rig *rig, enum wrong wrong, ath_callback_config config)
 {
-    *rig = (wrong_rig){.about = {wrong}};
+    *rig = (wrong_rig){.about = {.wrong = wrong}};
     rig->null = fopen("/dev/null", "w");
     assert_non_null(rig->null);
     rig->c.host.size = sizeof rig->c.host;
@@ -238,10 +256,21 @@ static void wrong_expect(enum wrong wrong, unsigned expected)
     wrong_close(&rig);
 }
 
+/* The ratio of energies is measured far better than its window is wide. */
 static void test_right(void **state)
 {
+    wrong_rig rig;
     (void)state;
     wrong_expect(WRONG_NOTHING, 0);
+    wrong_open(&rig, WRONG_NOTHING, (ath_callback_config){0});
+    rig.v.skip = ~FAILS(ORDER);
+    assert_int_equal(cli_validate(&rig.v), CLI_OK);
+    for (size_t s = 0; s < 2; s++) {
+        const cli_outcome *o = &rig.v.outcomes[s][CLI_TEST_ORDER];
+        assert_true(fabs(o->value - 4.0) < 0.02 && o->more < 0.02);
+        assert_true(o->limit >= 0.2 && o->limit < 0.21);
+    }
+    wrong_close(&rig);
 }
 
 static void test_forces(void **state)
@@ -307,7 +336,7 @@ static void test_not_a_number(void **state)
     (void)state;
     wrong_open(&rig, WRONG_NOT_A_NUMBER, (ath_callback_config){0});
     assert_int_equal(cli_validate(&rig.v), CLI_OK);
-    const unsigned blind = FAILS(STRESS) | FAILS(SYMMETRY);
+    const unsigned blind = FAILS(STRESS) | FAILS(SYMMETRY) | FAILS(VOLUME);
     assert_int_equal(wrong_failed(&rig.v) | blind, (1u << CLI_N_TESTS) - 1u);
     assert_string_equal(rig.v.outcomes[0][CLI_TEST_DRIFT].why, "non_finite");
     wrong_close(&rig);
@@ -382,6 +411,163 @@ static void test_repeatable(void **state)
     wrong_close(&b);
 }
 
+/* ---- plots ---- */
+
+typedef struct figure_memory {
+    ath_allocator from;
+    int64_t n_calls, at; /* the at-th allocation and all behind it fail; 0: none */
+    int64_t n_blocks;
+} figure_memory;
+
+static void *figure_resize(void *user, void *block, size_t old_bytes, size_t new_bytes)
+{
+    figure_memory *m = user;
+    if (new_bytes > 0 && m->at > 0 && ++m->n_calls >= m->at) {
+        return NULL;
+    }
+    void *out = m->from.resize(m->from.user, block, old_bytes, new_bytes);
+    m->n_blocks += (out && !block) - (block && new_bytes == 0);
+    return out;
+}
+
+/* Each plot without the memory that it takes, call by call: it says so, and gives all back. */
+static void figure_check(wrong_rig *rig, int (*figure)(const cli_validation *v, cli_text *t),
+                         const char *has)
+{
+    cli *c = &rig->c;
+    figure_memory memory = {.from = c->host.allocator};
+    const ath_allocator own = c->host.allocator;
+    bool whole = false;
+    c->host.allocator = (ath_allocator){figure_resize, &memory};
+    for (memory.at = 1; !whole; memory.at++) {
+        cli_text t = {0};
+        memory.n_calls = 0;
+        const int code = figure(&rig->v, &t);
+        whole = memory.n_calls < memory.at;
+        assert_true(whole ? !code && !t.failed : code == CLI_INTERNAL || t.failed);
+        if (whole) {
+            assert_non_null(strstr(t.data, has));
+            assert_non_null(strstr(t.data, "</svg>"));
+            assert_null(strstr(t.data, "nan"));
+        }
+        cli_text_free(c, &t);
+        assert_int_equal(memory.n_blocks, 0);
+    }
+    assert_true(memory.at > 3);
+    c->host.allocator = own;
+}
+
+/* ---- volumes at two pressures ---- */
+
+static const unsigned volume_only = ~(1u << CLI_TEST_VOLUME);
+
+/* Of a crystal with this lattice constant: 3.75 is so far from rest that no pressure holds it. */
+static void volume_run(wrong_rig *rig, enum wrong wrong, double a, int64_t steps)
+{
+    wrong_open(rig, wrong, (ath_callback_config){0});
+    ath_system_destroy(&rig->v.systems[0]);
+    rig->v.systems[0] = wrong_structure(rig->c.ctx, 32, a);
+    rig->v.skip = volume_only;
+    rig->v.volume_steps = steps;
+    assert_int_equal(cli_validate(&rig->v), CLI_OK);
+    assert_int_equal(rig->v.outcomes[1][CLI_TEST_VOLUME].verdict, CLI_VERDICT_NOT_APPLICABLE);
+}
+
+/* The right model has the ratio that it must have, within an error of at most a sixth. */
+static void test_volume(void **state)
+{
+    wrong_rig rig;
+    (void)state;
+    volume_run(&rig, WRONG_NOTHING, 3.45, 30000);
+    const cli_outcome *o = &rig.v.outcomes[0][CLI_TEST_VOLUME];
+    assert_int_equal(o->verdict, CLI_VERDICT_PASS);
+    assert_true(o->more > 0.0 && o->more < 0.16 && fabs(o->value - 1.0) < 4.5 * o->more);
+    assert_true(o->limit > 3.0 * o->more && o->limit < 6.0 * o->more);
+    const cli_volumes *volumes = &rig.v.volumes[0];
+    assert_true(volumes->pressures[1] > volumes->pressures[0]);
+    assert_false(volumes->ideal);
+    /* the higher pressure has the smaller volumes, by 1.5 of their standard deviations or so */
+    const double *low = volumes->samples[0], *high = volumes->samples[1];
+    const size_t n = (size_t)rig.v.n_volumes;
+    const double apart = (cli_mean(low, n) - cli_mean(high, n)) /
+                         sqrt(0.5 * (cli_variance(low, n) + cli_variance(high, n)));
+    assert_true(apart > 0.9 && apart < 2.5);
+    figure_check(&rig, cli_figure_volume, "by the exact ratio");
+    wrong_close(&rig);
+}
+
+/* A stress that depends on what was before does not hold the volume as it should. One with the
+ * wrong sign has no volume where it rests: that is said, and is for another test to fail. */
+static void test_volume_wrong(void **state)
+{
+    wrong_rig rig;
+    (void)state;
+    volume_run(&rig, WRONG_HISTORY, 3.45, 15000);
+    const cli_outcome *o = &rig.v.outcomes[0][CLI_TEST_VOLUME];
+    assert_int_equal(o->verdict, CLI_VERDICT_FAIL);
+    assert_true(o->value < 0.75);
+    wrong_close(&rig);
+    volume_run(&rig, WRONG_STRESS, 3.45, 2000);
+    o = &rig.v.outcomes[0][CLI_TEST_VOLUME];
+    assert_int_equal(o->verdict, CLI_VERDICT_NOT_APPLICABLE);
+    assert_string_equal(o->why, "no stable volume at these pressures");
+    wrong_close(&rig);
+    volume_run(&rig, WRONG_NOT_A_NUMBER, 3.45, 2000);
+    o = &rig.v.outcomes[0][CLI_TEST_VOLUME];
+    assert_int_equal(o->verdict, CLI_VERDICT_FAIL);
+    assert_string_equal(o->why, "non_finite");
+    wrong_close(&rig);
+    volume_run(&rig, WRONG_NOTHING, 3.45, 1000);
+    o = &rig.v.outcomes[0][CLI_TEST_VOLUME];
+    assert_int_equal(o->verdict, CLI_VERDICT_NOT_APPLICABLE);
+    assert_string_equal(o->why, "too few independent volumes");
+    cli_text none = {0};
+    assert_int_equal(cli_figure_volume(&rig.v, &none), CLI_OK);
+    assert_int_equal(cli_figure_ratio(&rig.v, &none), CLI_OK);
+    assert_int_equal(none.size, 0);
+    wrong_close(&rig);
+}
+
+static double volume_cdf(const void *user, double x)
+{
+    return cli_gamma_cdf(33.0, *(const double *)user, x);
+}
+
+/* Where no atom feels anything volumes have a gamma distribution of shape N + 1. */
+static void test_volume_ideal(void **state)
+{
+    wrong_rig rig;
+    (void)state;
+    wrong_open(&rig, WRONG_NOTHING, (ath_callback_config){0});
+    ath_model_destroy(&rig.model);
+    assert_int_equal(ath_model_create(rig.c.ctx, "lj:epsilon=0", &rig.model), ATH_OK);
+    rig.v.model = rig.model;
+    rig.v.skip = volume_only;
+    rig.v.volume_steps = 100000;
+    assert_int_equal(cli_validate(&rig.v), CLI_OK);
+    const cli_volumes *volumes = &rig.v.volumes[0];
+    assert_true(volumes->ideal);
+    assert_int_equal(rig.v.outcomes[0][CLI_TEST_VOLUME].verdict, CLI_VERDICT_PASS);
+    figure_check(&rig, cli_figure_volume, "gamma distribution");
+    figure_check(&rig, cli_figure_ratio, "of the exact");
+    figure_check(&rig, cli_figure_drift, "constant energy");
+    figure_check(&rig, cli_figure_temperature, "gamma distribution");
+    for (int side = 0; side < 2; side++) {
+        double *x = volumes->samples[side];
+        const double scale = ATH_BOLTZMANN * rig.v.temperature / volumes->pressures[side];
+        const size_t stride = (size_t)(2.0 * cli_inefficiency(x, (size_t)rig.v.n_volumes)) + 1;
+        const double mean = cli_mean(x, (size_t)rig.v.n_volumes);
+        size_t kept = 0;
+        for (size_t k = 0; k < (size_t)rig.v.n_volumes; k += stride) {
+            x[kept++] = x[k];
+        }
+        assert_true(kept > 100);
+        assert_true(fabs(mean / (33.0 * scale) - 1.0) < 0.03);
+        assert_true(cli_ks_p(x, kept, volume_cdf, &scale, NULL) > 1e-3);
+    }
+    wrong_close(&rig);
+}
+
 static void test_interrupted(void **state)
 {
     static const volatile sig_atomic_t now = 1;
@@ -402,7 +588,9 @@ int main(void)
         cmocka_unit_test(test_friction),     cmocka_unit_test(test_first),
         cmocka_unit_test(test_torque),       cmocka_unit_test(test_noise),
         cmocka_unit_test(test_not_a_number), cmocka_unit_test(test_not_applicable),
-        cmocka_unit_test(test_repeatable),   cmocka_unit_test(test_interrupted),
+        cmocka_unit_test(test_repeatable),   cmocka_unit_test(test_volume),
+        cmocka_unit_test(test_volume_wrong), cmocka_unit_test(test_volume_ideal),
+        cmocka_unit_test(test_interrupted),
     };
     return cmocka_run_group_tests_name("validate", tests, NULL, NULL);
 }
