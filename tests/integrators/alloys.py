@@ -109,6 +109,13 @@ def ours(arguments, model, structures, optimizer, criteria):
     return ends
 
 
+def small(atoms, cell, fmax):
+    """Whether forces and stress are; the filter's forces are not quite those of the atoms."""
+    stress = atoms.get_stress() if cell else np.zeros(6)
+    return (np.linalg.norm(atoms.get_forces(), axis=1).max() <= 2.0 * fmax and
+            np.abs(stress).max() * GPA <= 3.0 * SMAX)
+
+
 def theirs(job):
     """ASE's end for (minimizer, folder, model, atoms, cell, fmax)."""
     minimizer, folder, model, atoms, cell, fmax = job
@@ -118,15 +125,18 @@ def theirs(job):
     atoms.calc = tool or EMT()
     # a strain is given the weight that ours give it: else other minima are found
     filtered = CellFilter(atoms, **{FACTOR: len(atoms)**0.5}) if cell else atoms
-    opt = minimizer(filtered, logfile=None, maxstep=0.2)
-    try:
-        opt.run(fmax=fmax, steps=2000)
-    except (RuntimeError, ValueError, np.linalg.LinAlgError):  # of line searches
-        pass
-    stress = atoms.get_stress() if cell else np.zeros(6)
-    converged = (np.linalg.norm(atoms.get_forces(), axis=1).max() <= 2.0 * fmax and
-                 np.abs(stress).max() * GPA <= 3.0 * SMAX)
-    end = End(atoms, atoms.get_potential_energy(), converged, opt.nsteps)
+    steps, converged = 0, False
+    for _ in range(3):  # BFGS can stick where its matrix has become too stiff; a new one goes on
+        opt = minimizer(filtered, logfile=None, maxstep=0.2)
+        try:
+            opt.run(fmax=fmax, steps=300)
+        except (RuntimeError, ValueError, np.linalg.LinAlgError):  # of line searches
+            pass
+        steps += opt.nsteps
+        converged = small(atoms, cell, fmax)
+        if converged:
+            break
+    end = End(atoms, atoms.get_potential_energy(), converged, steps)
     atoms.calc = None
     if tool:
         tool.close()
