@@ -59,7 +59,8 @@ static ath_status answer(const tool *t, ath_system *system)
 {
     ath_batch *batch = NULL;
     void *energy = NULL, *stress = NULL, *forces = NULL;
-    ath_status status = ath_batch_from_systems(t->ctx, t->device, &system, 1, &batch);
+    ath_status status = ath_model_accepts(t->model, system);
+    status = status < 0 ? status : ath_batch_from_systems(t->ctx, t->device, &system, 1, &batch);
     status = status < 0 ? status : ath_dynamics_compute(t->dynamics, batch);
     status = status < 0 ? status : ath_batch_rows(batch, ATH_FIELD_ENERGY, 0, &energy);
     status = status < 0 ? status : ath_batch_rows(batch, ATH_FIELD_STRESS, 0, &stress);
