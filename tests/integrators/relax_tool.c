@@ -2,7 +2,7 @@
  *
  *     relax_tool MODEL INTEGRATOR CRITERIA FILE > OUT
  *
- * A comment line has the frame's number in FILE, the steps, and how it ended.
+ * A comment line has the frame's number in FILE, the steps, the energy in eV, and how it ended.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,15 +19,17 @@ static ath_status done(void *user, const ath_system *system)
     const double *h = ath_system_peek(system, ATH_FIELD_CELL);
     const int64_t *steps = ath_system_peek(system, ATH_FIELD_STAGE_STEPS);
     const int32_t *reason = ath_system_peek(system, ATH_FIELD_REASON);
+    const double *energy = ath_system_peek(system, ATH_FIELD_ENERGY);
     (void)user;
     (void)ath_system_source(system, &frame);
     printf("%d\nLattice=\"", (int)n);
     for (int k = 0; k < 9; k++) {
         printf("%s%.17g", k ? " " : "", h[k]);
     }
-    printf("\" Properties=Z:I:1:pos:R:3 pbc=\"%c %c %c\" number=%lld steps=%lld reason=%s\n",
+    printf("\" Properties=Z:I:1:pos:R:3 pbc=\"%c %c %c\" number=%lld steps=%lld total=%.17g "
+           "reason=%s\n",
            pbc[0] ? 'T' : 'F', pbc[1] ? 'T' : 'F', pbc[2] ? 'T' : 'F', (long long)frame,
-           (long long)*steps, ath_reason_name((ath_reason)*reason));
+           (long long)*steps, *energy, ath_reason_name((ath_reason)*reason));
     for (int32_t i = 0; i < n; i++) {
         printf("%d %.17g %.17g %.17g\n", (int)numbers[i], r[3 * i], r[3 * i + 1], r[3 * i + 2]);
     }
