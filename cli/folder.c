@@ -12,10 +12,13 @@
 #include "job.h"
 #include "run.h"
 
-static const char *const folder_names[] = {"job.json",         "job.yaml",        "final.extxyz",
-                                           "traj.extxyz",      "thermo.csv",      "results.csv",
-                                           "run.log",          "unsorted.extxyz", "validate.csv",
-                                           "energy_drift.svg", "temperature.svg", NULL};
+static const char *const folder_names[] = {"job.json",         "job.yaml",
+                                           "final.extxyz",     "traj.extxyz",
+                                           "thermo.csv",       "results.csv",
+                                           "run.log",          "unsorted.extxyz",
+                                           "validate.csv",     "energy_drift.svg",
+                                           "temperature.svg",  "volume.svg",
+                                           "volume_ratio.svg", NULL};
 
 static bool folder_begins(const char *name, const char *ours)
 {

@@ -622,6 +622,8 @@ group_validate()
         python3 -c 'import sys, xml.dom.minidom as d; d.parse(sys.argv[1])' w/$plot.svg ||
             bad "$plot.svg is no XML"
     done
+    expect 0 validate "$examples/bulk.extxyz@7" --skip batch --out w --overwrite
+    [ ! -e w/volume.svg ] || bad 'plots of an earlier validation are left'
     expect 64 validate "$examples/bulk.extxyz" --volume -1
     # the same every time, whatever the threads; another seed measures something else
     expect 0 validate "$examples"/*.extxyz --out v --overwrite --threads 1
