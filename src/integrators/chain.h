@@ -154,7 +154,7 @@ ATH__FN double ath__chain_advance(const ath__chain *c, double *eta, double *rate
 {
     double scale = 1.0, top = 0.0, fastest;
     ath__chain finer = *c;
-    ath__chain_state s;
+    ath__chain_state s = {{0.0}, {0.0}};
     int done = 0;
     if (!(c->dof > 0.0)) {
         return scale;

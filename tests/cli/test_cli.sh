@@ -613,18 +613,6 @@ group_validate()
             bad "$plot.svg is no XML"
     done
     expect 73 validate "$examples/clusters.extxyz" --out v
-    # volumes of one structure of three: it has plots, the others have none to be made of
-    expect 0 validate "$examples/bulk.extxyz@7" "$examples/clusters.extxyz@0:2" --volume 30000 --skip batch --out w
-    same 'volumes' "$(verdict volume out)" pass
-    same 'where there are volumes' "$(grep -c ',volume,not applicable,,,,' w/validate.csv)" 2
-    same 'plots of volumes' "$(ls w | grep volume | tr '\n' ' ')" 'volume.svg volume_ratio.svg '
-    for plot in volume volume_ratio energy_drift; do
-        python3 -c 'import sys, xml.dom.minidom as d; d.parse(sys.argv[1])' w/$plot.svg ||
-            bad "$plot.svg is no XML"
-    done
-    expect 0 validate "$examples/bulk.extxyz@7" --skip batch --out w --overwrite
-    [ ! -e w/volume.svg ] || bad 'plots of an earlier validation are left'
-    expect 64 validate "$examples/bulk.extxyz" --volume -1
     # the same every time, whatever the threads; another seed measures something else
     expect 0 validate "$examples"/*.extxyz --out v --overwrite --threads 1
     mv v/validate.csv one.csv
@@ -653,6 +641,23 @@ group_validate()
     says 'nve_drift .* FAIL .* same: ' out
     expect 65 validate "$examples"/*.extxyz --max-atoms 0 --model sw
     says 'every structure of the input was left out' err
+}
+
+# Volumes at two pressures: long runs of one structure, so a group of its own.
+group_volumes()
+{
+    # volumes of one structure of three: it has plots, the others have none to be made of
+    expect 0 validate "$examples/bulk.extxyz@7" "$examples/clusters.extxyz@0:2" --volume 30000 --skip batch --out w
+    same 'volumes' "$(verdict volume out)" pass
+    same 'where there are volumes' "$(grep -c ',volume,not applicable,,,,' w/validate.csv)" 2
+    same 'plots of volumes' "$(ls w | grep volume | tr '\n' ' ')" 'volume.svg volume_ratio.svg '
+    for plot in volume volume_ratio energy_drift; do
+        python3 -c 'import sys, xml.dom.minidom as d; d.parse(sys.argv[1])' w/$plot.svg ||
+            bad "$plot.svg is no XML"
+    done
+    expect 0 validate "$examples/bulk.extxyz@7" --skip batch --out w --overwrite
+    [ ! -e w/volume.svg ] || bad 'plots of an earlier validation are left'
+    expect 64 validate "$examples/bulk.extxyz" --volume -1
 }
 
 # Neural potentials of the reference data: a path is a model; PbTe against the density-functional frames it was
