@@ -60,7 +60,7 @@ static void test_killed_while_mending(void **state)
 static void test_power_loss(void **state)
 {
     const char *full = getenv("ATH_TEST_FULL");
-    const int images = full && *full && strcmp(full, "0") != 0 ? 1000000 : 3000;
+    const int images = full && *full && strcmp(full, "0") != 0 ? 1000000 : 1000;
     uint64_t random = 11;
     disk whole = {0};
     rig_acks acked = {0};
