@@ -55,6 +55,10 @@ typedef struct ath_io {
     int (*mkdir)(void *user, const char *path, int mode);
     int (*sync_directory)(void *user, const char *path); /* open, fsync, close a directory */
     int (*truncate)(void *user, int fd, int64_t bytes);  /* cuts an open file back */
+    int64_t (*read_at)(void *user, int fd, void *buffer, size_t bytes, int64_t offset);
+    /* room on the disk for bytes from offset on, the size as it was; -EOPNOTSUPP: cannot say */
+    int (*reserve)(void *user, int fd, int64_t offset, int64_t bytes);
+    int (*lock)(void *user, int fd); /* for this open file alone; -EAGAIN: another one has it */
 } ath_io;
 
 typedef struct ath_context_config {

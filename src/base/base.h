@@ -134,6 +134,22 @@ ath_status ath__file_append(ath_context *ctx, const char *path, ath__file *out);
 /* Cuts a file that exists back to so many bytes, synced. ATH_E_FORMAT if it has fewer. Reads it
  * once. */
 ath_status ath__file_cut(ath_context *ctx, const char *path, uint64_t bytes);
+/* Goes on behind `length` bytes; ATH_E_FORMAT if the file has another number of them. */
+ath_status ath__file_extend(ath_context *ctx, const char *path, uint64_t length, ath__file *out);
+/* Room on the disk for so many bytes behind what is written and buffered. ATH_E_IO if there is
+ * none; nothing is written, and the file stays usable. Where the file system cannot say, ATH_OK. */
+ath_status ath__file_reserve(ath__file *f, uint64_t bytes);
+/* Gives the room back that was reserved, and not used. */
+ath_status ath__file_release(ath__file *f);
+/* So many bytes from `offset` on; ATH_E_FORMAT if the file ends before. */
+ath_status ath__file_part(ath_context *ctx, const char *path, uint64_t offset, size_t bytes,
+                          ath__bytes *out);
+/* Opens, or makes, a file and locks it: a descriptor for ath__file_unlock in *fd. ATH_E_STATE if
+ * another process has it. */
+ath_status ath__file_lock(ath_context *ctx, const char *path, int *fd);
+void ath__file_unlock(ath_context *ctx, int *fd);
+/* Makes a directory, synced; ATH_OK if there is one. */
+ath_status ath__file_directory(ath_context *ctx, const char *path);
 /* At most `max` bytes from the beginning of a file. */
 ath_status ath__file_head(ath_context *ctx, const char *path, size_t max, ath__bytes *out);
 ath_status ath__file_write(ath__file *f, const void *data, size_t bytes); /* buffered, 1 MiB */

@@ -135,6 +135,40 @@ static int context_truncate(void *user, int fd, int64_t bytes)
     return ftruncate(fd, (off_t)bytes) == 0 ? 0 : -errno;
 }
 
+static int64_t context_read_at(void *user, int fd, void *buffer, size_t bytes, int64_t offset)
+{
+    (void)user;
+    const size_t n = bytes < CONTEXT_TRANSFER_MAX ? bytes : CONTEXT_TRANSFER_MAX;
+    const ssize_t got = pread(fd, buffer, n, (off_t)offset);
+    return got >= 0 ? got : -errno;
+}
+
+static int context_reserve(void *user, int fd, int64_t offset, int64_t bytes)
+{
+    (void)user;
+#if defined(FALLOC_FL_KEEP_SIZE)
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0) {
+        return 0;
+    }
+    return errno == ENOSYS ? -EOPNOTSUPP : -errno;
+#else
+    (void)fd, (void)offset, (void)bytes;
+    return -EOPNOTSUPP;
+#endif
+}
+
+/* Locks of open files, not of processes: those would be gone with the first close of any
+ * descriptor of the file. */
+static int context_lock(void *user, int fd)
+{
+    (void)user;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {
+        return 0;
+    }
+    return errno == EACCES ? -EAGAIN : -errno;
+}
+
 static void context_complete_io(ath_io *io)
 {
     static const ath_io system_io = {
@@ -149,6 +183,9 @@ static void context_complete_io(ath_io *io)
         .mkdir = context_mkdir,
         .sync_directory = context_sync_directory,
         .truncate = context_truncate,
+        .read_at = context_read_at,
+        .reserve = context_reserve,
+        .lock = context_lock,
     };
     io->size = sizeof(ath_io);
 #define CONTEXT_COMPLETE(entry) io->entry = io->entry ? io->entry : system_io.entry
@@ -162,6 +199,9 @@ static void context_complete_io(ath_io *io)
     CONTEXT_COMPLETE(mkdir);
     CONTEXT_COMPLETE(sync_directory);
     CONTEXT_COMPLETE(truncate);
+    CONTEXT_COMPLETE(read_at);
+    CONTEXT_COMPLETE(reserve);
+    CONTEXT_COMPLETE(lock);
 #undef CONTEXT_COMPLETE
 }
 
@@ -172,7 +212,8 @@ static bool context_io_known(const ath_io *io)
 {
     if (io->size == 0) {
         return !io->open && !io->read && !io->write && !io->sync && !io->close && !io->rename &&
-               !io->unlink && !io->mkdir && !io->sync_directory && !io->truncate;
+               !io->unlink && !io->mkdir && !io->sync_directory && !io->truncate && !io->read_at &&
+               !io->reserve && !io->lock;
     }
     return io->size == sizeof(ath_io);
 }

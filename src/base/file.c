@@ -466,3 +466,138 @@ ath_status ath__file_close(ath__file *f)
     *f = (ath__file){0};
     return status;
 }
+
+/* ---- journals: files that grow, and locks ---- */
+
+ath_status ath__file_extend(ath_context *ctx, const char *path, uint64_t length, ath__file *out)
+{
+    uint8_t last;
+    ATH__TRY(file_begin(ctx, path, O_RDWR | O_APPEND, out));
+    ath_status status = file_measure(ctx, out->fd, path, &out->length, &last);
+    if (status == ATH_OK && out->length != length) {
+        status = ath__fail(ctx, ATH_E_FORMAT, "'%s' has %llu bytes, not %llu", path,
+                           (unsigned long long)out->length, (unsigned long long)length);
+    }
+    if (status != ATH_OK) {
+        file_shut(ctx, out->fd); /* nothing was written: a failure loses nothing */
+        ath__strfree(ctx, &out->path);
+        *out = (ath__file){0};
+    }
+    return status;
+}
+
+ath_status ath__file_reserve(ath__file *f, uint64_t bytes)
+{
+    if (!f->path || f->failed) {
+        return file_refuse(f);
+    }
+    const ath_io *io = &f->ctx->config.io;
+    int result;
+    if (f->length > INT64_MAX || bytes > (uint64_t)INT64_MAX - f->length) {
+        return ath__fail(f->ctx, ATH_E_RANGE, "'%s' would be too large", f->path);
+    }
+    do {
+        result = io->reserve(io->user, f->fd, (int64_t)f->length, (int64_t)bytes);
+    } while (result == -EINTR);
+    return result == 0 || result == -EOPNOTSUPP ? ATH_OK
+                                                : file_fail(f->ctx, "enlarge", f->path, result);
+}
+
+ath_status ath__file_release(ath__file *f)
+{
+    if (!f->path || f->failed) {
+        return file_refuse(f);
+    }
+    ATH__TRY(ath__file_flush(f, false));
+    const ath_io *io = &f->ctx->config.io;
+    int result;
+    do {
+        result = io->truncate(io->user, f->fd, (int64_t)f->length);
+    } while (result == -EINTR);
+    return result < 0 ? file_fail(f->ctx, "cut", f->path, result) : ATH_OK;
+}
+
+static ath_status file_read_part(ath_context *ctx, int fd, const char *path, uint64_t offset,
+                                 size_t bytes, ath__bytes *out)
+{
+    const ath_io *io = &ctx->config.io;
+    while (out->size < bytes) {
+        const int64_t n = io->read_at(io->user, fd, out->data + out->size, bytes - out->size,
+                                      (int64_t)(offset + out->size));
+        if (n == -EINTR) {
+            continue;
+        }
+        if (n < 0 || (uint64_t)n > bytes - out->size) {
+            return file_fail(ctx, "read", path, n < 0 ? n : -EIO);
+        }
+        if (n == 0) {
+            return ath__fail(ctx, ATH_E_FORMAT, "'%s' ends before byte %llu", path,
+                             (unsigned long long)(offset + bytes));
+        }
+        out->size += (size_t)n;
+    }
+    return ATH_OK;
+}
+
+ath_status ath__file_part(ath_context *ctx, const char *path, uint64_t offset, size_t bytes,
+                          ath__bytes *out)
+{
+    *out = (ath__bytes){0};
+    if (offset > INT64_MAX || bytes > (uint64_t)INT64_MAX - offset) {
+        return ath__fail(ctx, ATH_E_RANGE, "'%s' has no byte %llu", path,
+                         (unsigned long long)offset);
+    }
+    ATH__TRY(ath__bytes_reserve(ctx, out, bytes));
+    const int fd = file_open(ctx, path, O_RDONLY);
+    ath_status status = fd < 0 ? file_fail(ctx, "open", path, fd) : ATH_OK;
+    if (fd >= 0) {
+        status = file_read_part(ctx, fd, path, offset, bytes, out);
+        file_shut(ctx, fd); /* nothing was written: a failure loses nothing */
+    }
+    if (status != ATH_OK) {
+        ath__bytes_free(ctx, out);
+    }
+    return status;
+}
+
+ath_status ath__file_lock(ath_context *ctx, const char *path, int *fd)
+{
+    const ath_io *io = &ctx->config.io;
+    int result;
+    *fd = file_open(ctx, path, O_RDWR | O_CREAT);
+    if (*fd < 0) {
+        return file_fail(ctx, "open", path, *fd);
+    }
+    do {
+        result = io->lock(io->user, *fd);
+    } while (result == -EINTR);
+    if (result == 0) {
+        return ATH_OK;
+    }
+    ath__file_unlock(ctx, fd);
+    return result == -EAGAIN
+               ? ath__fail(ctx, ATH_E_STATE, "'%s' is locked: another process writes here", path)
+               : file_fail(ctx, "lock", path, result);
+}
+
+void ath__file_unlock(ath_context *ctx, int *fd)
+{
+    if (*fd >= 0) {
+        file_shut(ctx, *fd); /* nothing was written: a failure loses nothing */
+    }
+    *fd = -1;
+}
+
+ath_status ath__file_directory(ath_context *ctx, const char *path)
+{
+    const ath_io *io = &ctx->config.io;
+    int result;
+    do {
+        result = io->mkdir(io->user, path, 0777);
+    } while (result == -EINTR);
+    if (result == -EEXIST) {
+        return ATH_OK;
+    }
+    return result < 0 ? file_fail(ctx, "make directory", path, result)
+                      : ath__file_sync_directory(ctx, path);
+}

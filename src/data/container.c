@@ -12,7 +12,8 @@
 #include "data/bytes.h"
 
 /* Not text, and spoilt by a transfer as text: the same care as in the signature of PNG. */
-static const uint8_t container_magic[8] = {0x89, 'A', 'T', 'H', '\r', '\n', 0x1a, '\n'};
+static const uint8_t container_magic[8] = {
+    ATH__CONTAINER_FIRST, 'A', 'T', 'H', '\r', '\n', 0x1a, '\n'};
 
 struct ath_container {
     ath_context *ctx;
@@ -171,6 +172,18 @@ ath_status ath_container_finish(ath_container *container, const void **data, siz
     return ATH_OK;
 }
 
+ath__container_mark ath__container_tell(const ath_container *container)
+{
+    return (ath__container_mark){container->bytes.size, container->n_sections};
+}
+
+void ath__container_rewind(ath_container *container, ath__container_mark mark)
+{
+    container->bytes.size = mark.bytes;
+    container->n_sections = mark.n_sections;
+    container->finished = false;
+}
+
 ath_status ath_container_save(ath_container *container, const char *path)
 {
     const void *data;
@@ -184,14 +197,19 @@ ath_status ath_container_save(ath_container *container, const char *path)
 
 /* ---- reading ---- */
 
+bool ath__container_begins(const uint8_t in[ATH__CONTAINER_HEAD])
+{
+    return memcmp(in, container_magic, sizeof container_magic) == 0 &&
+           ath__le_get32(in + 12) == ath__crc32c(0, in, 12);
+}
+
 /* The first bytes: magic, version, checksum. A damaged beginning is forgiven if a section follows.
  */
 static ath_status container_begin(ath_container_reader *r)
 {
     ath__head head;
     const bool whole = r->bytes >= ATH__CONTAINER_HEAD;
-    if (!whole || memcmp(r->data, container_magic, sizeof container_magic) != 0 ||
-        ath__le_get32(r->data + 12) != ath__crc32c(0, r->data, 12)) {
+    if (!whole || !ath__container_begins(r->data)) {
         if (!whole || r->bytes < ATH__CONTAINER_HEAD + ATH__SECTION_HEAD ||
             !ath__head_read(r->data + ATH__CONTAINER_HEAD, ATH__MARK_SECTION, &head)) {
             return ath__fail(r->ctx, ATH_E_FORMAT, "%s: this is not a container of Athanor",

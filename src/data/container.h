@@ -10,7 +10,8 @@ enum {
     ATH__CONTAINER_VERSION = 1,
     ATH__CONTAINER_HEAD = 16, /* magic 8, version 4, checksum of these 12 */
     ATH__SECTION_HEAD = 32,   /* see ath__head */
-    ATH__PACKET_VERSION = 1
+    ATH__PACKET_VERSION = 1,
+    ATH__CONTAINER_FIRST = 0x89 /* its first byte */
 };
 
 /* Sections and the records of packets are announced by the same 32 bytes: mark, a, b, c (u32 each),
@@ -35,6 +36,17 @@ void ath__head_write(uint8_t out[ATH__SECTION_HEAD], uint32_t mark, const ath__h
 bool ath__head_read(const uint8_t in[ATH__SECTION_HEAD], uint32_t mark, ath__head *head);
 /* Offset of the next intact head at or after `from`, or `bytes` if there is none. */
 size_t ath__head_find(const uint8_t *data, size_t bytes, size_t from, uint32_t mark);
+
+/* How far a container is, and back to there: what was added since is gone, and it is open again. */
+typedef struct ath__container_mark {
+    size_t bytes;
+    uint32_t n_sections;
+} ath__container_mark;
+ath__container_mark ath__container_tell(const ath_container *container);
+void ath__container_rewind(ath_container *container, ath__container_mark mark);
+
+/* Whether these 16 bytes are the intact beginning of a container, of whatever version. */
+bool ath__container_begins(const uint8_t in[ATH__CONTAINER_HEAD]);
 
 /* The body of one record: everything of a system. */
 ath_status ath__packet_encode(const ath_system *system, ath__bytes *out);

@@ -1,0 +1,324 @@
+/* journal_write.c - groups, segments and the sink of a journal.
+ *
+ * A group is a container in memory until it is committed. Room for it is asked for first, so that a
+ * full disk is told before a byte is written; then one write and one sync. Only then do its records
+ * count.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "campaign/journal_private.h"
+#include "data/bytes.h"
+
+enum { JOURNAL_AHEAD = 1 << 20 }; /* bytes of room that are asked for at once, where there are */
+
+static int64_t journal_now(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---- segments ---- */
+
+ath_status ath__journal_extend(ath_journal *j, uint64_t length)
+{
+    ath__bytes path = {0};
+    ATH__TRY(ath__journal_segment(j, j->found.n_segments, &path));
+    const ath_status status = ath__file_extend(j->ctx, (const char *)path.data, length, &j->file);
+    ath__bytes_free(j->ctx, &path);
+    return status;
+}
+
+/* What stands at the beginning of a segment. */
+static ath_status journal_begin(ath_journal *j, int64_t number, ath__file *file)
+{
+    uint8_t bytes[24] = {0};
+    ath_container *container = NULL;
+    const void *data = NULL;
+    size_t n = 0;
+    ath__le_put32(bytes, (uint32_t)number);
+    ath__le_put64(bytes + 8, j->config.identity.lo);
+    ath__le_put64(bytes + 16, j->config.identity.hi);
+    ATH__TRY(ath_container_create(j->ctx, &container));
+    ath_status status = ath_container_add(container, ATH__SECTION_SEGMENT, ATH__JOURNAL_VERSION,
+                                          bytes, sizeof bytes);
+    status = status == ATH_OK ? ath_container_finish(container, &data, &n) : status;
+    status = status == ATH_OK ? ath__file_write(file, data, n) : status;
+    ath_container_destroy(&container);
+    return status == ATH_OK ? ath__file_flush(file, !j->config.no_sync) : status;
+}
+
+void ath__journal_leave(ath_journal *j)
+{
+    if (j->file.path && !j->file.failed) {
+        (void)ath__file_release(&j->file); /* room, not data */
+    }
+    (void)ath__file_close(&j->file); /* all that counts is synced */
+}
+
+/* A file of this number that has no byte is what opening has cut off. */
+static ath_status journal_create(ath_journal *j, const char *path, ath__file *file)
+{
+    ath__bytes head = {0};
+    const ath_status status = ath__file_create(j->ctx, path, true, file);
+    if (status != ATH_E_EXISTS) {
+        return status;
+    }
+    ATH__TRY(ath__file_head(j->ctx, path, 1, &head));
+    const bool empty = head.size == 0;
+    ath__bytes_free(j->ctx, &head);
+    return empty ? ath__file_create(j->ctx, path, false, file) : status;
+}
+
+static ath_status journal_new_segment(ath_journal *j)
+{
+    ath__bytes path = {0};
+    ath__journal_leave(j);
+    ATH__TRY(ath__journal_segment(j, j->found.n_segments + 1, &path));
+    const char *name = (const char *)path.data;
+    ath_status status = journal_create(j, name, &j->file);
+    if (status == ATH_OK) {
+        j->found.n_segments++; /* the number is taken, whatever becomes of the file */
+        status = journal_begin(j, j->found.n_segments, &j->file);
+        status = status == ATH_OK ? ath__file_sync_directory(j->ctx, name) : status;
+    }
+    ath__bytes_free(j->ctx, &path);
+    if (status != ATH_OK) {
+        (void)ath__file_close(&j->file);
+        return status;
+    }
+    j->found.n_bytes += (int64_t)j->file.length;
+    return ATH_OK;
+}
+
+/* ---- groups ---- */
+
+ath_status ath__journal_add(ath_journal *j, const ath_record *record, const void *data,
+                            size_t bytes)
+{
+    if (j->group == NULL) {
+        ATH__TRY(ath_container_create(j->ctx, &j->group));
+        j->began = journal_now(CLOCK_MONOTONIC);
+    }
+    ath__entry entry = {.record = *record, .offset = ath__container_tell(j->group).bytes};
+    entry.record.text = entry.record.file = NULL;
+    entry.record.bytes = bytes + ATH__SECTION_HEAD;
+    ATH__TRY(ath__index_add(j->ctx, &j->index, &entry));
+    const ath_status status =
+        ath_container_add(j->group, ATH__SECTION_RECORD, ATH__JOURNAL_VERSION, data, bytes);
+    if (status != ATH_OK) {
+        ath__index_cut(&j->index, j->index.n - 1);
+        return status;
+    }
+    return ATH_OK;
+}
+
+/* Room for the group. One that is full says so while nothing has happened. */
+static ath_status journal_reserve(ath_journal *j, size_t bytes)
+{
+    if (bytes < JOURNAL_AHEAD && ath__file_reserve(&j->file, JOURNAL_AHEAD) == ATH_OK) {
+        return ATH_OK;
+    }
+    return ath__file_reserve(&j->file, bytes);
+}
+
+/* Into the last segment, or a new one. *dead: a failure may have left a part of it there. */
+static ath_status journal_append(ath_journal *j, const void *data, size_t bytes, bool *dead)
+{
+    const bool full = j->file.path && j->file.length + bytes > (uint64_t)j->config.segment_bytes;
+    *dead = false;
+    if (!j->file.path || full) {
+        ATH__TRY(journal_new_segment(j));
+    }
+    ATH__TRY(journal_reserve(j, bytes));
+    ath_status status = ath__file_write(&j->file, data, bytes);
+    status = status == ATH_OK ? ath__file_flush(&j->file, !j->config.no_sync) : status;
+    *dead = j->file.failed;
+    return status;
+}
+
+/* Closes the group: its bytes, owned by it. */
+static ath_status journal_seal(ath_journal *j, const void **data, size_t *bytes)
+{
+    uint8_t commit[ATH__COMMIT_BYTES] = {0};
+    int64_t counts[ATH_N_STATES];
+    memcpy(counts, j->counts, sizeof counts);
+    for (int64_t i = j->n_committed; i < j->index.n; i++) {
+        counts[j->index.entries[i].record.state]++;
+    }
+    ath__le_put64(commit, (uint64_t)j->found.n_groups);
+    ath__le_put64(commit + 8, (uint64_t)journal_now(CLOCK_REALTIME));
+    ath__le_put32(commit + 16, (uint32_t)(j->index.n - j->n_committed));
+    ath__le_put32(commit + 20, ATH_N_STATES);
+    for (int k = 0; k < ATH_N_STATES; k++) {
+        ath__le_put64(commit + 24 + 8 * k, (uint64_t)counts[k]);
+    }
+    ATH__TRY(ath_container_add(j->group, ATH__SECTION_COMMIT, ATH__JOURNAL_VERSION, commit,
+                               sizeof commit));
+    return ath_container_finish(j->group, data, bytes);
+}
+
+/* The group is durable, and ends where the segment ends. */
+static void journal_acknowledge(ath_journal *j, size_t bytes)
+{
+    const uint64_t at = j->file.length - bytes;
+    for (int64_t i = j->n_committed; i < j->index.n; i++) {
+        ath__entry *e = &j->index.entries[i];
+        e->offset += at;
+        e->segment = (int32_t)j->found.n_segments;
+        j->counts[e->record.state]++;
+    }
+    j->n_committed = j->index.n;
+    j->found.n_groups++;
+    j->found.n_bytes += (int64_t)bytes;
+    ath_container_destroy(&j->group);
+    ath__tally_write(j);
+}
+
+static ath_status journal_check(const ath_journal *j, const char *what)
+{
+    if (!j->config.write) {
+        return ath__fail(j->ctx, ATH_E_STATE, "%s: the journal was opened to be read", what);
+    }
+    return j->dead ? ath__fail(j->ctx, ATH_E_STATE,
+                               "%s: '%s' takes nothing more after a failed write", what, j->path)
+                   : ATH_OK;
+}
+
+ath_status ath_journal_commit(ath_journal *j)
+{
+    const void *data = NULL;
+    size_t bytes = 0;
+    bool dead = false;
+    if (j == NULL) {
+        return ATH_E_ARGUMENT;
+    }
+    ATH__TRY(journal_check(j, "ath_journal_commit"));
+    if (j->index.n == j->n_committed) {
+        return ATH_OK;
+    }
+    const ath__container_mark mark = ath__container_tell(j->group);
+    ath_status status = journal_seal(j, &data, &bytes);
+    status = status == ATH_OK ? journal_append(j, data, bytes, &dead) : status;
+    if (status != ATH_OK && dead) {
+        /* that segment is dead; its end, whatever it is, is passed over by who reads it */
+        ath__journal_leave(j);
+        status = journal_append(j, data, bytes, &dead);
+        j->dead = status != ATH_OK;
+    }
+    if (status == ATH_OK) {
+        journal_acknowledge(j, bytes);
+    } else {
+        ath__container_rewind(j->group,
+                              mark); /* where there was no room, there may be some later */
+    }
+    return status;
+}
+
+/* Whether the group is to be committed now. */
+static bool journal_is_due(const ath_journal *j)
+{
+    const int64_t n = j->index.n - j->n_committed;
+    const double age = 1e-9 * (double)(journal_now(CLOCK_MONOTONIC) - j->began);
+    return n >= j->config.group ||
+           (n > 0 && j->config.group_seconds > 0.0 && age >= j->config.group_seconds);
+}
+
+ath_status ath_journal_put(ath_journal *j, const ath_record *record, const ath_system *system,
+                           bool *fresh)
+{
+    ath__bytes bytes = {0};
+    if (fresh) {
+        *fresh = false;
+    }
+    if (j == NULL || record == NULL) {
+        return ATH_E_ARGUMENT;
+    }
+    ATH__TRY(journal_check(j, "ath_journal_put"));
+    if (record->stage < 0 || (unsigned)record->state >= ATH_N_STATES ||
+        (unsigned)record->reason >= ATH_N_REASONS) {
+        return ath__fail(j->ctx, ATH_E_RANGE, "ath_journal_put: stage, state or reason");
+    }
+    if (ath__index_find(&j->index, record->uid, record->stage) >= 0) {
+        return ATH_OK;
+    }
+    ath_record r = *record;
+    r.n_atoms = system ? ath_system_n_atoms(system) : 0;
+    r.has_system = system != NULL;
+    ath_status status = ath__record_encode(j->ctx, record, system, &bytes);
+    status = status == ATH_OK ? ath__journal_add(j, &r, bytes.data, bytes.size) : status;
+    ath__bytes_free(j->ctx, &bytes);
+    if (status != ATH_OK) {
+        return status;
+    }
+    if (fresh) {
+        *fresh = true;
+    }
+    return journal_is_due(j) ? ath_journal_commit(j) : ATH_OK;
+}
+
+/* ---- the sink ---- */
+
+typedef struct journal_sink {
+    ath_journal *journal;
+    int32_t stage;
+    int64_t n; /* systems taken */
+} journal_sink;
+
+/* A disk that is full now is no failure: systems wait. */
+static ath_status journal_sink_reserve(void *state, int64_t n_atoms)
+{
+    ath_journal *j = ((journal_sink *)state)->journal;
+    (void)n_atoms;
+    ATH__TRY(journal_check(j, "journal"));
+    const ath_status status = journal_is_due(j) ? ath_journal_commit(j) : ATH_OK;
+    return status == ATH_E_IO && !j->dead ? ATH_AGAIN : status;
+}
+
+static ath_status journal_sink_write(void *state, const ath_system *system)
+{
+    journal_sink *s = state;
+    const int32_t *reason = ath_system_peek(system, ATH_FIELD_REASON);
+    const int64_t *steps = ath_system_peek(system, ATH_FIELD_STAGE_STEPS);
+    ath_record record = {.uid = ath_system_uid(system), .stage = s->stage};
+    record.reason = reason ? (ath_reason)*reason : ATH_REASON_NONE;
+    record.state =
+        record.reason == ATH_REASON_NONE ? ATH_STATE_FINISHED : ath_reason_state(record.reason);
+    record.steps = steps ? *steps : 0;
+    record.file = ath_system_source(system, &record.frame);
+    const bool had = ath__index_find(&s->journal->index, record.uid, s->stage) >= 0;
+    const ath_status status = ath_journal_put(s->journal, &record, system, NULL);
+    s->n++;
+    /* a commit that found no room is tried again before the next system */
+    return status == ATH_E_IO && !s->journal->dead && !had ? ATH_OK : status;
+}
+
+static void journal_sink_extent(const void *state, int64_t *length, int64_t *capacity)
+{
+    *length = ((const journal_sink *)state)->n;
+    *capacity = INT64_MAX;
+}
+
+static const ath_sink_ops journal_sink_ops = {
+    .abi = ATH_SINK_ABI,
+    .name = "journal",
+    .state_size = sizeof(journal_sink),
+    .reserve = journal_sink_reserve,
+    .write = journal_sink_write,
+    .extent = journal_sink_extent,
+};
+
+ath_status ath_journal_sink(ath_journal *j, int32_t stage, ath_sink **out)
+{
+    if (j == NULL || out == NULL) {
+        return ATH_E_ARGUMENT;
+    }
+    ATH__TRY(journal_check(j, "ath_journal_sink"));
+    if (stage < 0) {
+        return ath__fail(j->ctx, ATH_E_RANGE, "ath_journal_sink: stage %d", (int)stage);
+    }
+    ATH__TRY(ath_sink_create_from(j->ctx, &journal_sink_ops, "", out));
+    *(journal_sink *)ath_sink_state(*out) = (journal_sink){j, stage, 0};
+    return ATH_OK;
+}

@@ -1,0 +1,62 @@
+/* A disk in memory, behind the i/o table of a context: it knows what has been synced and what has
+ * not, so that it can say what might be left of it after the power went; any call can be made to
+ * fail; it can be full; and it can stop for good at any call, as a process that is killed.
+ *
+ * What is not synced: bytes written since the last sync of their file (each block of 512 or 4096
+ * bytes is there or not, for itself), a change of its size, and the name of a file until its
+ * directory is synced.
+ */
+#ifndef TESTS_CAMPAIGN_DISK_H
+#define TESTS_CAMPAIGN_DISK_H
+
+#include <stdbool.h>
+
+#include <athanor/context.h>
+
+enum { DISK_FILES = 64, DISK_NAME = 64, DISK_OPEN = 16, DISK_CALLS = 13 };
+
+/* What happened to a file since its last sync. */
+typedef struct disk_change {
+    bool cut; /* to `offset` bytes; else bytes were written there */
+    size_t offset, bytes;
+    uint8_t *data;
+} disk_change;
+
+typedef struct disk_file {
+    char name[DISK_NAME];  /* "": none */
+    bool directory, named; /* named: its name is durable */
+    uint8_t *data, *durable;
+    size_t size, durable_size;
+    disk_change *changes;
+    size_t n_changes;
+    int locked; /* descriptor + 1 */
+} disk_file;
+
+typedef struct disk_handle {
+    disk_file *file; /* NULL: closed */
+    size_t at;
+    bool append;
+} disk_handle;
+
+typedef struct disk {
+    disk_file files[DISK_FILES];
+    disk_handle open[DISK_OPEN];
+    size_t limit;    /* bytes of all files; 0: none */
+    int64_t n_calls; /* so far */
+    int64_t fail_at; /* the n-th call fails, from 1; 0: none */
+    int error;       /* with which it fails; 0: it is short, if it transfers bytes */
+    bool for_ever;   /* and all behind it of the same kind */
+    int fail_kind;   /* of the call that failed, -1: none yet */
+    int64_t die_at;  /* from the n-th call on nothing happens any more; 0: never */
+    int n_open;      /* descriptors */
+} disk;
+
+void disk_io(disk *d, ath_io *out);
+void disk_free(disk *d);
+/* What might be left after a loss of power, in an empty disk. */
+void disk_crash(const disk *d, uint64_t *random, disk *out);
+/* What a process that is killed leaves: everything. */
+void disk_copy(const disk *d, disk *out);
+disk_file *disk_find(disk *d, const char *name);
+
+#endif
