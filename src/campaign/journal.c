@@ -12,6 +12,7 @@
 #include "data/bytes.h"
 
 enum { JOURNAL_GROUP = 256, JOURNAL_MAX_GROUP = 4096, JOURNAL_GAP = 3 };
+#define JOURNAL_GROUPS (UINT64_C(1) << 48) /* more than there can be */
 
 ath_status ath__journal_segment(const ath_journal *j, int64_t number, ath__bytes *out)
 {
@@ -75,9 +76,13 @@ static ath_status journal_read_record(journal_reading *r, const ath_section *s, 
 static void journal_read_commit(journal_reading *r, const ath_section *s)
 {
     int64_t *n = &r->j->found.n_groups;
-    const int64_t number = s->bytes >= 8 ? (int64_t)ath__le_get64(s->data) : -1;
-    r->scan.n_torn += number > *n || number < 0;
-    *n = number >= *n ? number + 1 : *n;
+    const uint64_t number = s->bytes >= 8 ? ath__le_get64(s->data) : UINT64_MAX;
+    if (number > JOURNAL_GROUPS) {
+        r->scan.n_torn++;
+        return;
+    }
+    r->scan.n_torn += (int64_t)number > *n;
+    *n = (int64_t)number >= *n ? (int64_t)number + 1 : *n;
 }
 
 static ath_status journal_read_section(journal_reading *r, const ath_section *s, size_t offset)
@@ -117,8 +122,9 @@ static ath_status journal_read_segment(journal_reading *r)
         case ATH__SCAN_SECTION:
             ATH__TRY(journal_read_section(r, &section, offset));
             break;
-        case ATH__SCAN_BEGIN: /* what was open before is not the end */
-        case ATH__SCAN_CLOSE:
+        case ATH__SCAN_BEGIN:
+            break;
+        case ATH__SCAN_CLOSE: /* of this container, and of any before it that is not closed */
             journal_accept(r->j);
             break;
         case ATH__SCAN_END:
@@ -229,7 +235,7 @@ static ath_status journal_read_all(ath_journal *j, int64_t groups)
         if (status < 0) {
             break;
         }
-        if (status == ATH_END) {
+        if (status == ATH_END && (uint64_t)groups <= JOURNAL_GROUPS) {
             j->found.n_damaged += groups > j->found.n_groups; /* an end is missing */
             j->found.n_groups = groups > j->found.n_groups ? groups : j->found.n_groups;
         }

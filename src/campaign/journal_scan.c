@@ -38,13 +38,11 @@ static void scan_lose(ath__scan *s, size_t at)
 static bool scan_take(ath__scan *s, const ath__head *head, ath_section *out)
 {
     const size_t body = s->at + ATH__SECTION_HEAD, left = s->bytes - body;
-    if (head->length > left) {
+    const size_t n = head->length <= left ? (size_t)head->length : 0;
+    *out = (ath_section){head->a, head->b, s->data + body, n};
+    if (n < head->length || head->crc != ath__crc32c(0, out->data, n)) {
+        /* not past its length: what is appended later must not come to lie within it */
         scan_lose(s, scan_find(s, s->at + 1));
-        return false;
-    }
-    *out = (ath_section){head->a, head->b, s->data + body, (size_t)head->length};
-    if (head->crc != ath__crc32c(0, out->data, out->bytes)) {
-        scan_lose(s, body + out->bytes);
         return false;
     }
     s->at = body + out->bytes;

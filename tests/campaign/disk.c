@@ -387,6 +387,14 @@ static disk_file *disk_leave(const disk_file *f, disk *out, const uint8_t *data,
     return to;
 }
 
+void disk_store(disk *d, const char *name, const void *data, size_t bytes)
+{
+    disk_file *to = disk_make(d, name, false);
+    disk_put(&to->data, &to->size, 0, data, bytes);
+    disk_put(&to->durable, &to->durable_size, 0, data, bytes);
+    to->named = true;
+}
+
 void disk_copy(const disk *d, disk *out)
 {
     *out = (disk){0};

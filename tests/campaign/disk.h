@@ -58,5 +58,7 @@ void disk_crash(const disk *d, uint64_t *random, disk *out);
 /* What a process that is killed leaves: everything. */
 void disk_copy(const disk *d, disk *out);
 disk_file *disk_find(disk *d, const char *name);
+/* A file with these bytes, durable. */
+void disk_store(disk *d, const char *name, const void *data, size_t bytes);
 
 #endif

@@ -195,8 +195,41 @@ static void test_lost_segment(void **state)
     ath_journal_close(&j);
 }
 
-int main(void)
+/* Segments as seeds for the fuzzer, whole and torn; the first byte says that checksums are as they
+ * are, or to be made right. */
+static int write_seeds(const char *folder)
 {
+    disk d = {0};
+    failing memory = {0};
+    rig_acks acked = {0};
+    ath_context *ctx = rig_context(&d, &memory);
+    int n = 0;
+    (void)rig_fill(ctx, RIG_RECORDS, &acked);
+    for (int k = 0; k < DISK_FILES; k++) {
+        const disk_file *f = &d.files[k];
+        for (int torn = 0; torn < 3 && strstr(f->name, ".journal"); torn++) {
+            char path[512];
+            snprintf(path, sizeof path, "%s/segment_%d", folder, n++);
+            FILE *to = fopen(path, "wb");
+            if (!to) {
+                return 1;
+            }
+            fputc(torn % 2, to);
+            fwrite(f->data, 1, torn == 2 ? f->size * 2 / 3 : f->size, to);
+            fclose(to);
+        }
+    }
+    ath_context_destroy(&ctx);
+    disk_free(&d);
+    return 0;
+}
+
+/* test_journal [--seeds FOLDER] */
+int main(int argc, char **argv)
+{
+    if (argc == 3 && !strcmp(argv[1], "--seeds")) {
+        return write_seeds(argv[2]);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_groups, set_up, tear_down),
