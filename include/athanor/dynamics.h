@@ -16,6 +16,8 @@
 #ifndef ATHANOR_DYNAMICS_H
 #define ATHANOR_DYNAMICS_H
 
+#include <signal.h>
+
 #include <stdbool.h>
 
 #include <athanor/batch.h>
@@ -186,6 +188,11 @@ typedef struct ath_dynamics_config {
     /* Called between refills; may be NULL. A negative status stops the run. */
     ath_status (*progress)(void *user, const ath_dynamics *dynamics);
     void *user; /* of these two */
+    /* Looked at between steps, several times a second at least unless a step takes longer; may be
+     * NULL. Where it is not 0 a run ends at the end of a step, with ATH_AGAIN: nothing is lost, and
+     * running, or saving and loading, goes on with the same bits. A signal handler may set it.
+     * Borrowed. */
+    const volatile sig_atomic_t *stop;
 
     /* Ranks: kept and checked; who is wired to whom is set by ath_pipe. */
     int32_t prior_rank, next_rank; /* ATH_RANK_UNSET, ATH_RANK_NONE, or a rank */
@@ -247,8 +254,9 @@ ATH_API void ath_dynamics_close(ath_dynamics *dynamics);
  * from the sampler (ATH_E_ARGUMENT if there is none). With a sampler systems that have finished are
  * given to the sinks every refill_frequency steps and leave once that is acknowledged, newcomers
  * take their places, and the run ends when and only when nothing is queued and nothing is active; a
- * batch that was made here is then gone. ATH_AGAIN: nothing can go on until a sink has room; call
- * again. ATH_E_INTERNAL if systems do not add up (in = queued + active + finished + rejected). */
+ * batch that was made here is then gone. ATH_AGAIN: nothing can go on until a sink has room, or the
+ * run was asked to stop; call again. ATH_E_INTERNAL if systems do not add up (in = queued + active
+ * + finished + rejected). */
 ATH_API ath_status ath_dynamics_run(ath_dynamics *dynamics, ath_batch *batch, int64_t n_steps);
 /* One step; *n_converged (may be NULL) is how many systems newly met their criteria. Which ones
  * they are, the field `converged` says. */

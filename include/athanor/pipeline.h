@@ -40,7 +40,8 @@ ATH_API ath_batch *ath_pipeline_batch(const ath_pipeline *pipeline, int32_t stag
 /* Runs until nothing is queued and nothing is active, or for n_steps steps of each stage
  * (ATH_UNSET: no limit). batch NULL: systems come from the sampler of the first stage
  * (ATH_E_ARGUMENT without one, or without a device there). ATH_AGAIN: nothing can go on until a
- * sink has room. ATH_E_INTERNAL if systems do not add up. Synchronises. */
+ * sink has room, or a stage is asked to stop (after the turn of all). ATH_E_INTERNAL if systems do
+ * not add up. Synchronises. */
 ATH_API ath_status ath_pipeline_run(ath_pipeline *pipeline, ath_batch *batch, int64_t n_steps);
 
 #ifdef __cplusplus

@@ -164,6 +164,8 @@ static ath_status dynamics_engine(ath_dynamics *dyn, const ath_dynamics_config *
     dyn->timing = c->timing;
     dyn->one_by_one = c->one_by_one;
     dyn->debug_mode = c->debug_mode;
+    dyn->stop = c->stop;
+    dyn->span = 1;
     dyn->tile_bytes = c->tile_bytes > 0 ? c->tile_bytes : DYNAMICS_TILE_BYTES;
     dyn->stats.size = sizeof dyn->stats;
     ATH__TRY(dynamics_flow(dyn, c));
@@ -486,7 +488,7 @@ static ath_status dynamics_advance(ath_dynamics *dyn, ath_batch *batch, int64_t 
     ath_status refreshed = ath__evaluate_left_over(dyn, batch, ATH__SCHEDULE_STALE);
     refreshed = refreshed < 0 ? refreshed : ath__diagnose(dyn, batch);
     dyn->stats.n_systems = ath_batch_n_systems(batch);
-    return status < 0 ? status : refreshed;
+    return status < 0 || refreshed >= 0 ? status : refreshed;
 }
 
 /* Opens what is not open, runs, closes what was opened here. */

@@ -146,6 +146,8 @@ struct ath_dynamics {
     int64_t step_count, n_steps;
     double skin;
     bool rebuild_always, timing, one_by_one, debug_mode;
+    const volatile sig_atomic_t *stop; /* NULL: nobody asks */
+    int64_t span;                      /* steps between two looks at it */
     bool budgeted; /* n_steps of a part are steps per system: fused, or a stage of a pipeline */
     int32_t tile_bytes;
     int32_t max_batch_size, refill_frequency;
@@ -194,6 +196,11 @@ void ath__plan_drop(ath_dynamics *dyn);
 /* rehearsal.c: ATH_E_UNSUPPORTED, with the name, if the device lacks a kernel that the dynamics
  * would launch. */
 ath_status ath__rehearse(const ath_dynamics *dyn, ath_device *device);
+/* pace.c: whether the run is to end; how many of the steps that are left may be made before that is
+ * asked again; that some were made since `start` (ath__dynamics_clock). */
+bool ath__pace_stops(const ath_dynamics *dyn);
+int64_t ath__pace_most(const ath_dynamics *dyn, int64_t left);
+void ath__pace_keep(ath_dynamics *dyn, int64_t steps, double start);
 /* Sums a counter over tiles and clears it; synchronises. */
 ath_status ath__plan_take(ath_dynamics *dyn, int32_t counter, int64_t *out);
 /* Length of a list (n_parts + ATH__LIST_...), summed over tiles; synchronises. */

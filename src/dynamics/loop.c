@@ -12,8 +12,6 @@
  */
 #include "dynamics/phases.h"
 
-enum { LOOP_LATE = 64 }; /* steps enqueued before the host looks, where launches run late */
-
 /* One step where launches run late, with the entry of systems that come from another stage. */
 static ath_status loop_step(ath__job *job, ath__member *member, const ath__tile *tile)
 {
@@ -214,7 +212,6 @@ ath_status ath__loop_steps(ath_dynamics *dyn, ath_batch *batch, int64_t n_steps,
                            int64_t *n_converged)
 {
     int64_t converged = 0, left = n_steps;
-    const int64_t most = dyn->debug_mode ? 1 : dyn->plan.device->immediate ? INT64_MAX : LOOP_LATE;
     if (ath__region_interrupted(dyn, batch)) {
         ATH__TRY(loop_complete(dyn, batch));
     }
@@ -222,10 +219,11 @@ ath_status ath__loop_steps(ath_dynamics *dyn, ath_batch *batch, int64_t n_steps,
     ATH__TRY(ath__region_tally(dyn, batch, -1));
     *n_converged = 0;
     ATH__TRY(loop_count(dyn, batch, 0, n_active));
-    while (left > 0 && *n_active > 0) {
+    while (left > 0 && *n_active > 0 && !ath__pace_stops(dyn)) {
+        const double start = dyn->stop ? ath__dynamics_clock() : 0.0;
         int64_t span = 0;
         ath_status hooks = ATH_OK;
-        ATH__TRY(ath__hooks_span(dyn, batch, left < most ? left : most, &span));
+        ATH__TRY(ath__hooks_span(dyn, batch, ath__pace_most(dyn, left), &span));
         if (span > 0) {
             ATH__TRY(loop_span(dyn, batch, ATH__SCHEDULE_BEGIN, span, &span));
             ATH__TRY(ath__plan_take(dyn, ATH__COUNT_CONVERGED, &converged));
@@ -235,10 +233,11 @@ ath_status ath__loop_steps(ath_dynamics *dyn, ath_batch *batch, int64_t n_steps,
             ATH__TRY(loop_hooked_step(dyn, batch, n_converged, &hooks));
         }
         left -= span;
+        ath__pace_keep(dyn, span, start);
         ATH__TRY(loop_count(dyn, batch, span, n_active));
         ATH__TRY(hooks);
     }
     ATH__TRY(ath__region_tally(dyn, batch, 1));
     dyn->stats.n_active = (int32_t)*n_active;
-    return ATH_OK;
+    return left > 0 && *n_active > 0 ? ATH_AGAIN : ATH_OK;
 }

@@ -307,7 +307,11 @@ static ath_status pipeline_turn(ath_pipeline *p, int32_t k, int64_t n_steps, boo
         return ATH_OK;
     }
     ATH__TRY(ath__dynamics_take(dyn, p->batches[k]));
-    ATH__TRY(ath__loop_steps(dyn, p->batches[k], n_steps, &n_active, &n_converged));
+    const volatile sig_atomic_t *stop = dyn->stop;
+    dyn->stop = NULL; /* turns are made whole */
+    const ath_status status = ath__loop_steps(dyn, p->batches[k], n_steps, &n_active, &n_converged);
+    dyn->stop = stop;
+    ATH__TRY(status);
     *changed = *changed || n_active > 0;
     return pipeline_drain(p, k, changed, waits);
 }
@@ -325,6 +329,15 @@ static ath_status pipeline_balance(const ath_pipeline *p)
                            (long long)p->n_in, (long long)present, (long long)p->n_out);
 }
 
+static bool pipeline_stops(const ath_pipeline *p)
+{
+    bool stops = false;
+    for (int32_t k = 0; k < p->n; k++) {
+        stops = stops || ath__pace_stops(p->stages[k]);
+    }
+    return stops;
+}
+
 static ath_status pipeline_loop(ath_pipeline *p, int64_t n_steps)
 {
     const int64_t frequency = p->stages[0]->refill_frequency;
@@ -332,6 +345,9 @@ static ath_status pipeline_loop(ath_pipeline *p, int64_t n_steps)
         const int64_t steps = left < frequency ? left : frequency;
         bool changed = false, waits = false, rest = false;
         const int64_t in = p->n_in;
+        if (pipeline_stops(p)) {
+            return ATH_AGAIN;
+        }
         ATH__TRY(pipeline_fill(p));
         for (int32_t k = p->n - 1; k >= 0; k--) { /* who is behind makes room first */
             ATH__TRY(pipeline_turn(p, k, steps, &changed, &waits));

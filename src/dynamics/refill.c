@@ -337,22 +337,25 @@ static int64_t refill_system_steps(const ath_dynamics *dyn)
     return n;
 }
 
-/* Up to n steps. Steps in which nobody was active count: newcomers then begin at a multiple of the
- * frequency, as if someone had been, and hooks see each of them at its own multiples. */
-static ath_status refill_advance(ath_dynamics *dyn, ath_batch *batch, int64_t n, int64_t *n_active)
+/* Up to *n steps; *n is how many, fewer if the run is to stop. Steps in which nobody was active
+ * count: newcomers then begin at a multiple of the frequency, as if someone had been, and hooks see
+ * each of them at its own multiples. */
+static ath_status refill_advance(ath_dynamics *dyn, ath_batch *batch, int64_t *n, int64_t *n_active)
 {
     const int64_t start = dyn->step_count;
     const int32_t limit = ath_sampler_max_systems(dyn->inflight.sampler);
     const int32_t most = limit > 0 && limit < dyn->max_batch_size ? limit : dyn->max_batch_size;
     int64_t n_converged = 0;
     const int64_t before = refill_system_steps(dyn);
-    ATH__TRY(ath__loop_steps(dyn, batch, n, n_active, &n_converged));
-    dyn->step_count = start + n;
+    const ath_status status = ath__loop_steps(dyn, batch, *n, n_active, &n_converged);
+    ATH__TRY(status);
+    *n = status == ATH_AGAIN ? dyn->step_count - start : *n;
+    dyn->step_count = start + *n;
     if (!dyn->inflight.ended) {
         dyn->stats.busy_system_steps += refill_system_steps(dyn) - before;
-        dyn->stats.full_system_steps += n * most;
+        dyn->stats.full_system_steps += *n * most;
     }
-    return ATH_OK;
+    return status;
 }
 
 static ath_status refill_loop(ath_dynamics *dyn, ath_batch *batch, int64_t n_steps,
@@ -373,13 +376,14 @@ static ath_status refill_loop(ath_dynamics *dyn, ath_batch *batch, int64_t n_ste
         int64_t n_left = 0;
         /* refills are at multiples of the frequency, wherever an earlier run has ended */
         const int64_t rest = dyn->refill_frequency - dyn->step_count % dyn->refill_frequency;
-        const int64_t n = left < rest ? left : rest;
+        int64_t n = left < rest ? left : rest;
         const int64_t in = dyn->stats.n_in;
         if (planned != in + dyn->stats.n_finished) { /* systems have come or gone */
             ATH__TRY(ath__dynamics_take(dyn, batch));
             planned = in + dyn->stats.n_finished;
         }
-        ATH__TRY(refill_advance(dyn, batch, n, &n_active));
+        const ath_status stopped = refill_advance(dyn, batch, &n, &n_active);
+        ATH__TRY(stopped);
         left -= n;
         ATH__TRY(ath__plan_take(dyn, ATH__COUNT_LEFT, &n_left));
         n_taken = 0;
@@ -391,6 +395,10 @@ static ath_status refill_loop(ath_dynamics *dyn, ath_batch *batch, int64_t n_ste
             ATH__TRY(refill_balance(dyn, batch, base));
         }
         ATH__TRY(refill_progress(dyn, batch));
+        if (stopped == ATH_AGAIN) {
+            ATH__TRY(refill_balance(dyn, batch, base));
+            return ATH_AGAIN;
+        }
         if (n_active == 0 && n_taken == 0 && dyn->stats.n_in == in && f->waiting) {
             return ATH_AGAIN;
         }

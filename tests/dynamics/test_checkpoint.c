@@ -1,15 +1,20 @@
 /* The second promise, for one engine: stopped and resumed at every step of a run, everything has
  * the bits of the run that was not stopped: systems, what has left, step counts, hooks. On host and
- * mock, plain, fused, and with systems coming and going.
+ * mock, plain, fused, and with systems coming and going; stopped by its count of steps, by a hook
+ * that asks for it, and by a signal, at any time.
  */
 #include "dynamics/structures.h"
 
 #include <stdio.h>
+#include <sys/time.h>
 
 #include <athanor/container.h>
 #include <athanor/dynamics.h>
 
 enum { STEPS = 50, SYSTEMS = 5, QUEUE = 9 };
+
+static volatile sig_atomic_t asked; /* to stop */
+static bool armed;                  /* a hook asks */
 
 typedef struct fixture {
     ath_context *ctx;
@@ -76,6 +81,7 @@ static ath_dynamics_config config_of(const fixture *f, ath_integrator *integrato
     config.temperature = 60;
     config.seed = 3;
     config.n_threads = 2;
+    config.stop = &asked;
     return config;
 }
 
@@ -87,6 +93,13 @@ static ath_status mill_call(void *user, const ath_hook_context *c)
         *state = (*state ^ (c->mask[i] ? ath_batch_uid(c->batch, i).lo : 5)) * 1099511628211u;
     }
     *state += (uint64_t)c->step_count;
+    return ATH_OK;
+}
+
+static ath_status stopper_call(void *user, const ath_hook_context *c)
+{
+    (void)user, (void)c;
+    asked = asked || armed;
     return ATH_OK;
 }
 
@@ -144,11 +157,16 @@ static engine *engine_make(const fixture *f, enum kind kind, ath_system **queue,
         first.max_batch_size = 3;
         first.refill_frequency = 2;
     }
-    const ath_hook hooks[2] = {mill_hook(&e->mills[0], 7, 0),
-                               mill_hook(&e->mills[1], 5, ATH_HOOK_OWN_STEPS)};
+    const ath_hook hooks[3] = {mill_hook(&e->mills[0], 7, 0),
+                               mill_hook(&e->mills[1], 5, ATH_HOOK_OWN_STEPS),
+                               {.size = sizeof(ath_hook),
+                                .name = "stopper",
+                                .stage = ATH_STAGE_AFTER_STEP,
+                                .frequency = 3,
+                                .call = stopper_call}};
     if (kind == PLAIN) {
         first.hooks = hooks;
-        first.n_hooks = 2;
+        first.n_hooks = 3;
         OK(f->ctx, ath_dynamics_create(f->ctx, &first, &e->dyn));
         return e;
     }
@@ -161,6 +179,7 @@ static engine *engine_make(const fixture *f, enum kind kind, ath_system **queue,
     OK(f->ctx, ath_dynamics_create(f->ctx, &config, &parts[2]));
     OK(f->ctx, ath_fuse(f->ctx, parts, 3, &e->dyn));
     OK(f->ctx, ath_dynamics_register_hook(e->dyn, &hooks[0]));
+    OK(f->ctx, ath_dynamics_register_hook(e->dyn, &hooks[2]));
     for (int k = 0; k < 3; k++) {
         ath_dynamics_destroy(&parts[k]);
     }
@@ -212,7 +231,59 @@ static outcome outcome_of(const fixture *f, engine *e, const ath_batch *batch)
     return o;
 }
 
-static void check(const char *device, enum kind kind)
+/* An engine that is saved, and another one that reads what it has left. */
+static void replace(const fixture *f, enum kind kind, ath_system **queue, ath_sink *sink,
+                    engine **e, ath_batch **batch)
+{
+    OK(f->ctx, ath_dynamics_save((*e)->dyn, *batch, f->path));
+    engine_free(e);
+    ath_batch_destroy(batch);
+    *e = engine_make(f, kind, queue, sink);
+    OK(f->ctx, ath_dynamics_load((*e)->dyn, f->device, f->path, kind == INFLIGHT ? NULL : batch));
+}
+
+enum how { COUNTED, HOOKED, SIGNALLED };
+
+static void signal_came(int number)
+{
+    (void)number;
+    asked = 1;
+}
+
+/* Signals every so many microseconds; 0: no more. */
+static void signal_every(int us)
+{
+    const struct sigaction action = {.sa_handler = us > 0 ? signal_came : SIG_IGN};
+    const struct itimerval timer = {{0, us}, {0, us}};
+    assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
+}
+
+/* Runs to the end, stopped and replaced in between; returns how often. */
+static int run_stopped(const fixture *f, enum kind kind, enum how how, ath_system **queue,
+                       ath_sink *sink, engine **e, ath_batch **batch)
+{
+    int n = 0;
+    armed = how == HOOKED;
+    signal_every(how == SIGNALLED ? 317 : 0);
+    for (ath_status status = ATH_AGAIN; status == ATH_AGAIN;) {
+        const int64_t left = STEPS - ath_dynamics_step_count((*e)->dyn);
+        status = ath_dynamics_run((*e)->dyn, *batch, how == COUNTED ? 1 : left);
+        assert_true(status >= 0);
+        asked = 0;
+        status = how == COUNTED && n + 1 < STEPS ? ATH_AGAIN : status;
+        if (status == ATH_AGAIN && n++ % (how == COUNTED ? 1 : 2) == 0 &&
+            (kind != INFLIGHT || ath_dynamics_active_batch((*e)->dyn))) {
+            replace(f, kind, queue, sink, e, batch);
+        }
+    }
+    signal_every(0);
+    armed = false;
+    asked = 0;
+    return n;
+}
+
+static void check(const char *device, enum kind kind, enum how how)
 {
     fixture f;
     ath_system *queue[QUEUE];
@@ -233,17 +304,10 @@ static void check(const char *device, enum kind kind)
     ath_batch_destroy(&batch);
     OK(f.ctx, ath_sink_zero(sink));
 
-    /* one engine per step: each reads what the one before has left */
     engine *e = engine_make(&f, kind, queue, sink);
     batch = kind == INFLIGHT ? NULL : fixture_batch(&f);
-    for (int32_t step = 0; step < STEPS; step++) {
-        OK(f.ctx, ath_dynamics_run(e->dyn, batch, 1));
-        OK(f.ctx, ath_dynamics_save(e->dyn, batch, f.path));
-        engine_free(&e);
-        ath_batch_destroy(&batch);
-        e = engine_make(&f, kind, queue, sink);
-        OK(f.ctx, ath_dynamics_load(e->dyn, f.device, f.path, kind == INFLIGHT ? NULL : &batch));
-    }
+    const int n = run_stopped(&f, kind, how, queue, sink, &e, &batch);
+    assert_true(how == SIGNALLED || n >= (how == COUNTED ? 30 : 8));
     const outcome got = outcome_of(&f, e, batch ? batch : ath_dynamics_active_batch(e->dyn));
     assert_int_equal(got.step_count, expected.step_count);
     assert_int_equal(got.n_in, expected.n_in);
@@ -261,25 +325,30 @@ static void check(const char *device, enum kind kind)
     fixture_close(&f);
 }
 
+static void check_all(enum kind kind)
+{
+    for (int how = COUNTED; how <= SIGNALLED; how++) {
+        check("host", kind, (enum how)how);
+        check("mock", kind, (enum how)how);
+    }
+}
+
 static void test_plain(void **state)
 {
     (void)state;
-    check("host", PLAIN);
-    check("mock", PLAIN);
+    check_all(PLAIN);
 }
 
 static void test_fused(void **state)
 {
     (void)state;
-    check("host", FUSED);
-    check("mock", FUSED);
+    check_all(FUSED);
 }
 
 static void test_inflight(void **state)
 {
     (void)state;
-    check("host", INFLIGHT);
-    check("mock", INFLIGHT);
+    check_all(INFLIGHT);
 }
 
 /* ---- damage ---- */
