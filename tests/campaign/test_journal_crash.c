@@ -34,6 +34,7 @@ static void test_killed_anywhere(void **state)
         disk_free(&left);
     }
     assert_true(n > 40);
+    print_message("killed at each of %d calls\n", (int)n - 1);
 }
 
 /* A run that is killed, mended by one that is killed at any call, too. */
@@ -109,6 +110,8 @@ static void fault_run(int error, bool for_ever)
         disk_free(&d);
     }
     assert_true(n > 40);
+    print_message("%d calls fail with %s, %s\n", (int)n, error ? strerror(error) : "short counts",
+                  for_ever ? "for ever" : "once");
 }
 
 static void test_faults(void **state)
@@ -201,8 +204,9 @@ static void test_room_comes_back(void **state)
 static void test_no_memory(void **state)
 {
     bool done = false;
+    int64_t at = 2;
     (void)state;
-    for (int64_t at = 2; !done; at++) {
+    for (; !done; at++) {
         disk d = {0}, left;
         failing memory = {.fail_at = at};
         rig_acks acked = {0};
@@ -220,6 +224,7 @@ static void test_no_memory(void **state)
         disk_free(&left);
         disk_free(&d);
     }
+    print_message("%d allocations fail\n", (int)at - 3);
 }
 
 /* ---- damage ---- */
