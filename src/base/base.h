@@ -148,6 +148,8 @@ ath_status ath__file_part(ath_context *ctx, const char *path, uint64_t offset, s
  * another process has it. */
 ath_status ath__file_lock(ath_context *ctx, const char *path, int *fd);
 void ath__file_unlock(ath_context *ctx, int *fd);
+/* Takes a file away; whether it stays away after a crash is not known. */
+ath_status ath__file_remove(ath_context *ctx, const char *path);
 /* Makes a directory, synced; ATH_OK if there is one. */
 ath_status ath__file_directory(ath_context *ctx, const char *path);
 /* At most `max` bytes from the beginning of a file. */

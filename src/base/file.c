@@ -588,6 +588,16 @@ void ath__file_unlock(ath_context *ctx, int *fd)
     *fd = -1;
 }
 
+ath_status ath__file_remove(ath_context *ctx, const char *path)
+{
+    const ath_io *io = &ctx->config.io;
+    int result;
+    do {
+        result = io->unlink(io->user, path);
+    } while (result == -EINTR);
+    return result < 0 ? file_fail(ctx, "remove", path, result) : ATH_OK;
+}
+
 ath_status ath__file_directory(ath_context *ctx, const char *path)
 {
     const ath_io *io = &ctx->config.io;

@@ -79,17 +79,19 @@ static ath_status journal_new_segment(ath_journal *j)
     const char *name = (const char *)path.data;
     ath_status status = journal_create(j, name, &j->file);
     if (status == ATH_OK) {
-        j->found.n_segments++; /* the number is taken, whatever becomes of the file */
+        j->found.n_segments++;
         status = journal_begin(j, j->found.n_segments, &j->file);
         status = status == ATH_OK ? ath__file_sync_directory(j->ctx, name) : status;
     }
-    ath__bytes_free(j->ctx, &path);
-    if (status != ATH_OK) {
+    if (status == ATH_OK) {
+        j->found.n_bytes += (int64_t)j->file.length;
+    } else if (j->file.path) {
         (void)ath__file_close(&j->file);
-        return status;
+        /* it holds nothing: on a full disk it would be one more with each attempt */
+        j->found.n_segments -= ath__file_remove(j->ctx, name) == ATH_OK;
     }
-    j->found.n_bytes += (int64_t)j->file.length;
-    return ATH_OK;
+    ath__bytes_free(j->ctx, &path);
+    return status;
 }
 
 /* ---- groups ---- */
@@ -288,10 +290,11 @@ static ath_status journal_sink_write(void *state, const ath_system *system)
     record.steps = steps ? *steps : 0;
     record.file = ath_system_source(system, &record.frame);
     const bool had = ath__index_find(&s->journal->index, record.uid, s->stage) >= 0;
-    const ath_status status = ath_journal_put(s->journal, &record, system, NULL);
-    s->n++;
+    ath_status status = ath_journal_put(s->journal, &record, system, NULL);
     /* a commit that found no room is tried again before the next system */
-    return status == ATH_E_IO && !s->journal->dead && !had ? ATH_OK : status;
+    status = status == ATH_E_IO && !s->journal->dead && !had ? ATH_OK : status;
+    s->n += status == ATH_OK;
+    return status;
 }
 
 static void journal_sink_extent(const void *state, int64_t *length, int64_t *capacity)

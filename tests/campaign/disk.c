@@ -60,7 +60,7 @@ static int disk_call(disk *d, int kind)
 disk_file *disk_find(disk *d, const char *name)
 {
     for (int i = 0; i < DISK_FILES; i++) {
-        if (d->files[i].name[0] && !strcmp(d->files[i].name, name)) {
+        if (d->files[i].name[0] && !d->files[i].gone && !strcmp(d->files[i].name, name)) {
             return &d->files[i];
         }
     }
@@ -265,9 +265,18 @@ static int disk_rename(void *user, const char *from, const char *to)
 
 static int disk_unlink(void *user, const char *path)
 {
-    const int fault = disk_call(user, DISK_DO_UNLINK);
-    (void)path;
-    return fault < 0 ? fault : -ENOSYS;
+    disk *d = user;
+    const int fault = disk_call(d, DISK_DO_UNLINK);
+    disk_file *f = disk_find(d, path);
+    if (fault < 0 || !f) {
+        return fault < 0 ? fault : -ENOENT;
+    }
+    f->gone = true;
+    f->size = 0;
+    if (!f->named) {
+        f->name[0] = '\0';
+    }
+    return 0;
 }
 
 static int disk_mkdir(void *user, const char *path, int mode)
@@ -298,6 +307,9 @@ static int disk_sync_directory(void *user, const char *path)
                                              : slash && (size_t)(slash - f->name) == n &&
                                                    !strncmp(f->name, path, n);
         f->named |= f->name[0] && here;
+        if (f->gone && here) {
+            f->name[0] = '\0';
+        }
     }
     return fault < 0 ? fault : 0;
 }
@@ -399,7 +411,7 @@ void disk_copy(const disk *d, disk *out)
 {
     *out = (disk){0};
     for (int i = 0; i < DISK_FILES; i++) {
-        if (d->files[i].name[0]) {
+        if (d->files[i].name[0] && !d->files[i].gone) {
             (void)disk_leave(&d->files[i], out, d->files[i].data, d->files[i].size);
         }
     }
@@ -431,7 +443,8 @@ void disk_crash(const disk *d, uint64_t *random, disk *out)
     *out = (disk){0};
     for (int i = 0; i < DISK_FILES; i++) {
         const disk_file *f = &d->files[i];
-        if (!f->name[0] || (!f->named && disk_random(random) % 2)) {
+        if (!f->name[0] || ((!f->named || f->gone) && disk_random(random) % 2) ||
+            disk_find(out, f->name)) {
             continue;
         }
         disk_file *to = disk_leave(f, out, f->durable, f->durable_size);

@@ -25,6 +25,7 @@ typedef struct disk_change {
 typedef struct disk_file {
     char name[DISK_NAME];  /* "": none */
     bool directory, named; /* named: its name is durable */
+    bool gone;             /* removed, but the directory is not synced */
     uint8_t *data, *durable;
     size_t size, durable_size;
     disk_change *changes;

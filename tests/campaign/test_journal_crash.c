@@ -166,39 +166,54 @@ static void test_full_disk(void **state)
     }
 }
 
-/* No room now, room later: the same journal goes on. */
-static void test_room_comes_back(void **state)
+/* No room now, room later: the same journal goes on, and does not fill the disk with attempts. */
+static void room_run(size_t limit)
 {
     disk d = {0};
     failing memory = {0};
     ath_context *ctx = rig_context(&d, &memory);
     ath_journal *j = NULL;
     ath_sink *sink = NULL;
-    int n = 0;
-    (void)state;
+    int n = 0, files = 0;
     assert_int_equal(rig_open(ctx, true, &j), ATH_OK);
     assert_int_equal(ath_journal_sink(j, 0, &sink), ATH_OK);
-    d.limit = 2000;
-    for (int i = 0; i < 12; i++) {
-        ath_system *s = rig_system(ctx, 2 * i);
-        const ath_status status = ath_sink_put(sink, s);
+    d.limit = limit;
+    for (ath_status status = ATH_OK; status == ATH_OK && n < 40; n += status == ATH_OK) {
+        char id[32];
+        ath_system *s = rig_system(ctx, 2 * n);
+        snprintf(id, sizeof id, "%d", n);
+        ath_system_set_uid(s, ath_uid_of_text(id));
+        status = ath_sink_put(sink, s);
+        assert_true(status == ATH_OK || status == ATH_AGAIN);
         ath_system_destroy(&s);
-        if (status == ATH_AGAIN) {
-            break;
-        }
-        assert_int_equal(status, ATH_OK);
-        n++;
     }
-    assert_true(n > 0 && n < 12);
-    assert_int_equal(ath_journal_commit(j), ATH_E_IO);
+    assert_true(n > 0 && n < 40);
+    for (int k = 0; k < 100; k++) {
+        assert_int_equal(ath_journal_commit(j), ATH_E_IO);
+    }
+    for (int k = 0; k < DISK_FILES; k++) {
+        files += d.files[k].name[0] != '\0';
+    }
+    assert_true(files < 8);
     d.limit = 0;
     assert_int_equal(ath_journal_commit(j), ATH_OK);
     assert_int_equal(ath_journal_length(j), n);
     ath_sink_destroy(&sink);
     ath_journal_close(&j);
+    assert_int_equal(rig_open(ctx, false, &j), ATH_OK);
+    assert_int_equal(ath_journal_length(j), n);
+    ath_journal_close(&j);
     ath_context_destroy(&ctx);
     assert_int_equal(memory.n_blocks, 0);
     disk_free(&d);
+}
+
+static void test_room_comes_back(void **state)
+{
+    (void)state;
+    for (size_t limit = 1500; limit < 8000; limit += 10) {
+        room_run(limit);
+    }
 }
 
 static void test_no_memory(void **state)
