@@ -78,11 +78,14 @@ static int file_rename(ath_context *ctx, const char *from, const char *to)
     return result;
 }
 
-static void file_unlink(ath_context *ctx, const char *path)
+static int file_unlink(ath_context *ctx, const char *path)
 {
     const ath_io *io = &ctx->config.io;
-    while (io->unlink(io->user, path) == -EINTR) {
-    }
+    int result;
+    do {
+        result = io->unlink(io->user, path);
+    } while (result == -EINTR);
+    return result;
 }
 
 /* Bytes read, 0 at the end of the file, or a negative errno value. */
@@ -280,7 +283,7 @@ ath_status ath__file_replace(ath_context *ctx, const char *path, const void *dat
                             : ath__file_sync_directory(ctx, path);
     }
     if (result < 0) {
-        file_unlink(ctx, name);
+        (void)file_unlink(ctx, name);
     }
     ath__bytes_free(ctx, &temporary);
     return status;
@@ -336,16 +339,21 @@ static ath_status file_check_end(ath__file *f)
                            "'%s' does not end with a newline: nothing can go behind it", f->path);
 }
 
+/* A file that has just been opened, or not if there is something against it. */
+static ath_status file_begun(ath__file *f, ath_status status)
+{
+    if (status != ATH_OK) {
+        file_shut(f->ctx, f->fd); /* nothing was written: a failure loses nothing */
+        ath__strfree(f->ctx, &f->path);
+        *f = (ath__file){0};
+    }
+    return status;
+}
+
 ath_status ath__file_append(ath_context *ctx, const char *path, ath__file *out)
 {
     ATH__TRY(file_begin(ctx, path, O_RDWR | O_APPEND, out));
-    const ath_status status = file_check_end(out);
-    if (status != ATH_OK) {
-        file_shut(ctx, out->fd); /* nothing was written: a failure loses nothing */
-        ath__strfree(ctx, &out->path);
-        *out = (ath__file){0};
-    }
-    return status;
+    return file_begun(out, file_check_end(out));
 }
 
 static ath_status file_cut_open(ath_context *ctx, int fd, const char *path, uint64_t bytes)
@@ -478,12 +486,7 @@ ath_status ath__file_extend(ath_context *ctx, const char *path, uint64_t length,
         status = ath__fail(ctx, ATH_E_FORMAT, "'%s' has %llu bytes, not %llu", path,
                            (unsigned long long)out->length, (unsigned long long)length);
     }
-    if (status != ATH_OK) {
-        file_shut(ctx, out->fd); /* nothing was written: a failure loses nothing */
-        ath__strfree(ctx, &out->path);
-        *out = (ath__file){0};
-    }
-    return status;
+    return file_begun(out, status);
 }
 
 ath_status ath__file_reserve(ath__file *f, uint64_t bytes)
@@ -590,11 +593,7 @@ void ath__file_unlock(ath_context *ctx, int *fd)
 
 ath_status ath__file_remove(ath_context *ctx, const char *path)
 {
-    const ath_io *io = &ctx->config.io;
-    int result;
-    do {
-        result = io->unlink(io->user, path);
-    } while (result == -EINTR);
+    const int result = file_unlink(ctx, path);
     return result < 0 ? file_fail(ctx, "remove", path, result) : ATH_OK;
 }
 
