@@ -225,7 +225,8 @@ ATH_API void ath_dynamics_destroy(ath_dynamics **dynamics);
  * convergence migrates.
  * A part may be fused itself: its parts are taken. Configurations and hooks are copied; the parts
  * are not changed and may be destroyed. All must share one model (the same object). The engine's
- * own settings (threads, skin, timing, sampler, sinks, device, ranks) are those of parts[0]. */
+ * own settings (threads, skin, timing, stop, sampler, sinks, device, ranks) are those of parts[0].
+ */
 ATH_API ath_status ath_fuse(ath_context *ctx, ath_dynamics *const *parts, int32_t n,
                             ath_dynamics **out);
 

@@ -9,6 +9,8 @@
 
 enum { N = 12, STAGES = 3 };
 
+static volatile sig_atomic_t asked; /* to stop */
+
 typedef struct fixture {
     ath_context *ctx;
     ath_device *device;
@@ -70,6 +72,7 @@ static ath_dynamics_config stage_config(const fixture *f, int32_t k)
     config.n_threads = 1;
     config.device = f->device;
     config.buffer_config = &buffer;
+    config.stop = &asked;
     return config;
 }
 
@@ -189,6 +192,53 @@ static void test_bits(void **state)
 }
 
 /* A full sink stops it all, up to the sampler; nothing is lost on the way. */
+static ath_status stop_call(void *user, const ath_hook_context *c)
+{
+    (void)user, (void)c;
+    asked = 1;
+    return ATH_OK;
+}
+
+/* Asked to stop at every seventh step of the stage in the middle: nobody is lost, and the bits are
+ * those of a run that was not. */
+static void test_stop(void **state)
+{
+    fixture f;
+    uint64_t expected[N], got[N];
+    ath_dynamics *stages[STAGES];
+    ath_pipeline *pipeline = NULL;
+    ath_status status = ATH_AGAIN;
+    int n = 0;
+    const ath_hook hook = {.size = sizeof hook,
+                           .name = "stop",
+                           .stage = ATH_STAGE_AFTER_STEP,
+                           .frequency = 7,
+                           .call = stop_call};
+    (void)state;
+    fixture_open(&f, "host");
+    fused_digests(&f, expected);
+    flow_open(&f, N);
+    stages_make(&f, NULL, 4, stages);
+    OK(f.ctx, ath_dynamics_register_hook(stages[1], &hook));
+    OK(f.ctx, ath_pipe(f.ctx, parts_of(stages), STAGES, &pipeline));
+    asked = 1;
+    assert_int_equal(ath_pipeline_run(pipeline, NULL, ATH_UNSET), ATH_AGAIN);
+    assert_int_equal(ath_dynamics_step_count(stages[0]), 0);
+    for (; status == ATH_AGAIN && n < 1000; n++) {
+        asked = 0;
+        status = ath_pipeline_run(pipeline, NULL, ATH_UNSET);
+    }
+    assert_int_equal(status, ATH_OK);
+    assert_true(n > 3);
+    asked = 0;
+    digests_of(&f, got);
+    assert_memory_equal(got, expected, sizeof got);
+    ath_pipeline_destroy(&pipeline);
+    stages_destroy(stages);
+    flow_close(&f);
+    fixture_close(&f);
+}
+
 static void test_back_pressure(void **state)
 {
     (void)state;
@@ -330,9 +380,9 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bits),     cmocka_unit_test(test_back_pressure),
-        cmocka_unit_test(test_wiring),   cmocka_unit_test(test_given_batch),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_bits),          cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_wiring),
+        cmocka_unit_test(test_given_batch),   cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
