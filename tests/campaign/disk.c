@@ -67,6 +67,17 @@ disk_file *disk_find(disk *d, const char *name)
     return NULL;
 }
 
+static void disk_forget(disk_file *f)
+{
+    for (size_t i = 0; i < f->n_changes; i++) {
+        free(f->changes[i].data);
+    }
+    free(f->changes);
+    free(f->data);
+    free(f->durable);
+    *f = (disk_file){0};
+}
+
 static disk_file *disk_make(disk *d, const char *name, bool directory)
 {
     for (int i = 0; i < DISK_FILES; i++) {
@@ -274,7 +285,7 @@ static int disk_unlink(void *user, const char *path)
     f->gone = true;
     f->size = 0;
     if (!f->named) {
-        f->name[0] = '\0';
+        disk_forget(f);
     }
     return 0;
 }
@@ -308,7 +319,7 @@ static int disk_sync_directory(void *user, const char *path)
                                                    !strncmp(f->name, path, n);
         f->named |= f->name[0] && here;
         if (f->gone && here) {
-            f->name[0] = '\0';
+            disk_forget(f);
         }
     }
     return fault < 0 ? fault : 0;
@@ -380,10 +391,7 @@ void disk_io(disk *d, ath_io *out)
 void disk_free(disk *d)
 {
     for (int i = 0; i < DISK_FILES; i++) {
-        disk_settle(&d->files[i], false);
-        free(d->files[i].changes);
-        free(d->files[i].data);
-        free(d->files[i].durable);
+        disk_forget(&d->files[i]);
     }
     *d = (disk){0};
 }
