@@ -58,7 +58,8 @@ typedef struct ath_io {
     int64_t (*read_at)(void *user, int fd, void *buffer, size_t bytes, int64_t offset);
     /* room on the disk for bytes from offset on, the size as it was; -EOPNOTSUPP: cannot say */
     int (*reserve)(void *user, int fd, int64_t offset, int64_t bytes);
-    int (*lock)(void *user, int fd); /* for this open file alone; -EAGAIN: another one has it */
+    int (*lock)(void *user, int fd);   /* for this open file alone; -EAGAIN: another one has it */
+    int (*locked)(void *user, int fd); /* 0, or 1 if another open file has the lock */
 } ath_io;
 
 typedef struct ath_context_config {

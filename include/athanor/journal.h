@@ -38,6 +38,10 @@ typedef struct ath_journal_config {
     int32_t group;         /* systems, 1 to 4096, after which a put commits; 0: 256 */
     double group_seconds;  /* age of a group after which a put commits; 0: 1 s, < 0: never */
     ath_uid identity;      /* of the campaign, kept in every segment; all zero: any */
+    /* Called before a group is written: what its records lean on (files that others write) is made
+     * durable there. A failure is that of the commit; nothing has happened then. May be NULL. */
+    ath_status (*ready)(void *user);
+    void *user;
 } ath_journal_config;
 
 /* Opens the journal in the directory `path`, with all that it holds. To write, the directory is
@@ -60,6 +64,7 @@ typedef struct ath_record {
     int32_t n_atoms;
     int64_t steps;    /* in the stage */
     int64_t frame;    /* in the source file */
+    int64_t place;    /* sorts into the order of the input, as whoever puts it sees fit */
     bool has_system;  /* false: of a structure that never became one */
     size_t bytes;     /* in the journal */
     const char *text; /* of a structure that was refused: what was wrong; "" */
@@ -67,16 +72,16 @@ typedef struct ath_record {
 } ath_record;
 
 /* Puts one record; the system may be NULL (then n_atoms is 0). uid, stage, state, reason, steps,
- * frame, text and file are taken from *record, everything else from the system. ATH_OK, also if the
- * key is there already (*fresh, which may be NULL, says which). Commits when the group is full or
- * old. */
+ * frame, place, text and file are taken from *record, everything else from the system. ATH_OK, also
+ * if the key is there already (*fresh, which may be NULL, says which). Commits when the group is
+ * full or old. */
 ATH_API ath_status ath_journal_put(ath_journal *journal, const ath_record *record,
                                    const ath_system *system, bool *fresh);
 /* Makes all that was put durable. ATH_OK without effect if there is nothing. */
 ATH_API ath_status ath_journal_commit(ath_journal *journal);
-/* A sink that puts the systems of one stage, with state and reason of their own, and commits
- * groups as the journal does: a system that it has taken is durable after the next
- * ath_journal_commit. Cannot be read or emptied. The journal is borrowed. */
+/* A sink that puts the systems of one stage, with state and reason of their own and their system_id
+ * as place, and commits groups as the journal does: a system that it has taken is durable after the
+ * next ath_journal_commit. Cannot be read or emptied. The journal is borrowed. */
 ATH_API ath_status ath_journal_sink(ath_journal *journal, int32_t stage, ath_sink **out);
 
 /* ---- reading ---- */
@@ -104,9 +109,34 @@ typedef struct ath_journal_state {
     int64_t n_damaged;   /* places in the midst of segments that are not as they were written */
     int64_t n_cut;       /* bytes of an unfinished end */
     int64_t n_recovered; /* records of an end that was not finished */
-    int64_t counts[ATH_N_STATES]; /* committed records of each ath_state */
+    int64_t counts[ATH_N_STATES];   /* committed records of each ath_state */
+    int64_t reasons[ATH_N_REASONS]; /* and of each ath_reason */
 } ath_journal_state;
 ATH_API ath_status ath_journal_inspect(const ath_journal *journal, ath_journal_state *out);
+
+/* When a group was committed. */
+typedef struct ath_journal_moment {
+    int64_t time;      /* ns since 1970, UTC, as the clock of the machine said */
+    int64_t n_records; /* committed by then */
+} ath_journal_moment;
+/* Those of all groups that are there, in their order: *moments [*n], owned by the journal, valid
+ * until the next call that commits. */
+ATH_API ath_status ath_journal_moments(const ath_journal *journal,
+                                       const ath_journal_moment **moments, int64_t *n);
+
+/* What can be said without reading all of it. */
+typedef struct ath_journal_glance {
+    size_t size;     /* sizeof(struct ath_journal_glance), set by the caller */
+    bool writing;    /* another open journal has it to write, in this process or another */
+    int64_t n_bytes; /* of the last segment */
+    int64_t n_records;
+    int64_t counts[ATH_N_STATES], reasons[ATH_N_REASONS]; /* as the last commit says */
+    ath_journal_moment first, last; /* of the groups in the last segment that has some, for the rate
+                                       at present; zeros: there is none */
+} ath_journal_glance;
+/* Reads the last segments only, and takes no lock: as quick for a large journal as for a small one.
+ * ATH_E_NOT_FOUND if there is no journal, else as ath_journal_open. */
+ATH_API ath_status ath_journal_look(ath_context *ctx, const char *path, ath_journal_glance *out);
 
 #ifdef __cplusplus
 }

@@ -148,6 +148,8 @@ ath_status ath__file_part(ath_context *ctx, const char *path, uint64_t offset, s
  * another process has it. */
 ath_status ath__file_lock(ath_context *ctx, const char *path, int *fd);
 void ath__file_unlock(ath_context *ctx, int *fd);
+/* Whether a file is there and another open file has locked it. */
+ath_status ath__file_locked(ath_context *ctx, const char *path, bool *out);
 /* Takes a file away; whether it stays away after a crash is not known. */
 ath_status ath__file_remove(ath_context *ctx, const char *path);
 /* Makes a directory, synced; ATH_OK if there is one. */

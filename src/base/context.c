@@ -169,6 +169,13 @@ static int context_lock(void *user, int fd)
     return errno == EACCES ? -EAGAIN : -errno;
 }
 
+static int context_locked(void *user, int fd)
+{
+    (void)user;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_OFD_GETLK, &lock) < 0 ? -errno : lock.l_type != F_UNLCK;
+}
+
 static void context_complete_io(ath_io *io)
 {
     static const ath_io system_io = {
@@ -186,6 +193,7 @@ static void context_complete_io(ath_io *io)
         .read_at = context_read_at,
         .reserve = context_reserve,
         .lock = context_lock,
+        .locked = context_locked,
     };
     io->size = sizeof(ath_io);
 #define CONTEXT_COMPLETE(entry) io->entry = io->entry ? io->entry : system_io.entry
@@ -202,6 +210,7 @@ static void context_complete_io(ath_io *io)
     CONTEXT_COMPLETE(read_at);
     CONTEXT_COMPLETE(reserve);
     CONTEXT_COMPLETE(lock);
+    CONTEXT_COMPLETE(locked);
 #undef CONTEXT_COMPLETE
 }
 
@@ -213,7 +222,7 @@ static bool context_io_known(const ath_io *io)
     if (io->size == 0) {
         return !io->open && !io->read && !io->write && !io->sync && !io->close && !io->rename &&
                !io->unlink && !io->mkdir && !io->sync_directory && !io->truncate && !io->read_at &&
-               !io->reserve && !io->lock;
+               !io->reserve && !io->lock && !io->locked;
     }
     return io->size == sizeof(ath_io);
 }

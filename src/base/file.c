@@ -583,6 +583,20 @@ ath_status ath__file_lock(ath_context *ctx, const char *path, int *fd)
                : file_fail(ctx, "lock", path, result);
 }
 
+ath_status ath__file_locked(ath_context *ctx, const char *path, bool *out)
+{
+    const ath_io *io = &ctx->config.io;
+    int fd = file_open(ctx, path, O_RDONLY);
+    *out = false;
+    if (fd < 0) {
+        return fd == -ENOENT ? ATH_OK : file_fail(ctx, "open", path, fd);
+    }
+    const int result = io->locked(io->user, fd);
+    ath__file_unlock(ctx, &fd);
+    *out = result > 0;
+    return result < 0 ? file_fail(ctx, "ask for the lock of", path, result) : ATH_OK;
+}
+
 void ath__file_unlock(ath_context *ctx, int *fd)
 {
     if (*fd >= 0) {

@@ -12,18 +12,41 @@
 #include "data/bytes.h"
 
 enum { JOURNAL_GROUP = 256, JOURNAL_MAX_GROUP = 4096, JOURNAL_GAP = 3 };
-#define JOURNAL_GROUPS (UINT64_C(1) << 48) /* more than there can be */
 
-ath_status ath__journal_segment(const ath_journal *j, int64_t number, ath__bytes *out)
+/* Closes the text of a path with a NUL; frees it after a failure. */
+static ath_status journal_path(ath_context *ctx, ath_status status, ath__bytes *out)
 {
-    *out = (ath__bytes){0};
-    ath_status status =
-        ath__bytes_print(j->ctx, out, "%s/%08lld.journal", j->path, (long long)number);
-    status = status == ATH_OK ? ath__bytes_append(j->ctx, out, "", 1) : status;
+    status = status == ATH_OK ? ath__bytes_append(ctx, out, "", 1) : status;
     if (status != ATH_OK) {
-        ath__bytes_free(j->ctx, out);
+        ath__bytes_free(ctx, out);
     }
     return status;
+}
+
+ath_status ath__journal_segment(ath_context *ctx, const char *folder, int64_t number,
+                                ath__bytes *out)
+{
+    *out = (ath__bytes){0};
+    return journal_path(
+        ctx, ath__bytes_print(ctx, out, "%s/%08lld.journal", folder, (long long)number), out);
+}
+
+ath_status ath__journal_lock_path(ath_context *ctx, const char *folder, ath__bytes *out)
+{
+    *out = (ath__bytes){0};
+    return journal_path(ctx, ath__bytes_print(ctx, out, "%s/lock", folder), out);
+}
+
+ath_status ath__journal_moment(ath_journal *j, int64_t time)
+{
+    if (j->n_moments == j->max_moments) {
+        const int64_t n = j->max_moments ? 2 * j->max_moments : 64;
+        ATH__TRY(ath__resize(j->ctx, &j->moments, (size_t)j->max_moments, (size_t)n,
+                             sizeof *j->moments));
+        j->max_moments = n;
+    }
+    j->moments[j->n_moments++] = (ath_journal_moment){time, j->n_committed};
+    return ATH_OK;
 }
 
 /* ---- reading a segment ---- */
@@ -34,6 +57,7 @@ typedef struct journal_reading {
     ath__bytes bytes;
     ath__scan scan;
     int64_t number;
+    int64_t time; /* of a commit that is not closed yet, 0: there is none */
 } journal_reading;
 
 /* The beginning of a segment: whose it is. */
@@ -76,13 +100,14 @@ static ath_status journal_read_record(journal_reading *r, const ath_section *s, 
 static void journal_read_commit(journal_reading *r, const ath_section *s)
 {
     int64_t *n = &r->j->found.n_groups;
-    const uint64_t number = s->bytes >= 8 ? ath__le_get64(s->data) : UINT64_MAX;
-    if (number > JOURNAL_GROUPS) {
+    ath__commit commit;
+    if (ath__commit_decode(s->data, s->bytes, &commit) != ATH_OK) {
         r->scan.n_torn++;
         return;
     }
-    r->scan.n_torn += (int64_t)number > *n;
-    *n = (int64_t)number >= *n ? (int64_t)number + 1 : *n;
+    r->scan.n_torn += commit.number > *n;
+    *n = commit.number >= *n ? commit.number + 1 : *n;
+    r->time = commit.time;
 }
 
 static ath_status journal_read_section(journal_reading *r, const ath_section *s, size_t offset)
@@ -107,6 +132,7 @@ static void journal_accept(ath_journal *j)
 {
     for (int64_t i = j->n_committed; i < j->index.n; i++) {
         j->counts[j->index.entries[i].record.state]++;
+        j->reasons[j->index.entries[i].record.reason]++;
     }
     j->n_committed = j->index.n;
 }
@@ -126,6 +152,10 @@ static ath_status journal_read_segment(journal_reading *r)
             break;
         case ATH__SCAN_CLOSE: /* of this container, and of any before it that is not closed */
             journal_accept(r->j);
+            if (r->time != 0) {
+                ATH__TRY(ath__journal_moment(r->j, r->time));
+                r->time = 0;
+            }
             break;
         case ATH__SCAN_END:
             return r->scan.newer ? journal_read_section(r, &(ath_section){0}, 0) : ATH_OK;
@@ -171,7 +201,7 @@ static ath_status journal_mend(journal_reading *r)
         ATH__TRY(journal_copy_end(r));
         ATH__TRY(ath_journal_commit(j));
     }
-    ATH__TRY(ath__journal_segment(j, number, &path));
+    ATH__TRY(ath__journal_segment(j->ctx, j->path, number, &path));
     ath_status status = ath__file_cut(j->ctx, (const char *)path.data, closed);
     ath__bytes_free(j->ctx, &path);
     if (status == ATH_OK && closed == 0 && number == j->found.n_segments) {
@@ -186,7 +216,7 @@ static ath_status journal_mend(journal_reading *r)
 static ath_status journal_load_number(journal_reading *r)
 {
     ath__bytes path = {0};
-    ATH__TRY(ath__journal_segment(r->j, r->number, &path));
+    ATH__TRY(ath__journal_segment(r->j->ctx, r->j->path, r->number, &path));
     const ath_status status = ath__file_read(r->j->ctx, (const char *)path.data, 0, &r->bytes);
     ath__bytes_free(r->j->ctx, &path);
     return status == ATH_E_NOT_FOUND ? ATH_END : status;
@@ -235,7 +265,7 @@ static ath_status journal_read_all(ath_journal *j, int64_t groups)
         if (status < 0) {
             break;
         }
-        if (status == ATH_END && (uint64_t)groups <= JOURNAL_GROUPS) {
+        if (status == ATH_END && (uint64_t)groups <= ATH__MAX_GROUPS) {
             j->found.n_damaged += groups > j->found.n_groups; /* an end is missing */
             j->found.n_groups = groups > j->found.n_groups ? groups : j->found.n_groups;
         }
@@ -275,9 +305,8 @@ static ath_status journal_lock(ath_journal *j)
 {
     ath__bytes path = {0};
     ATH__TRY(ath__file_directory(j->ctx, j->path));
-    ath_status status = ath__bytes_print(j->ctx, &path, "%s/lock", j->path);
-    status = status == ATH_OK ? ath__bytes_append(j->ctx, &path, "", 1) : status;
-    status = status == ATH_OK ? ath__file_lock(j->ctx, (const char *)path.data, &j->lock) : status;
+    ATH__TRY(ath__journal_lock_path(j->ctx, j->path, &path));
+    const ath_status status = ath__file_lock(j->ctx, (const char *)path.data, &j->lock);
     ath__bytes_free(j->ctx, &path);
     return status;
 }
@@ -330,6 +359,7 @@ void ath_journal_close(ath_journal **journal)
         (void)ath__file_close(&j->tally);
         ath_container_destroy(&j->group);
         ath__index_free(ctx, &j->index);
+        ath__free(ctx, &j->moments, (size_t)j->max_moments, sizeof *j->moments);
         ath__bytes_free(ctx, &j->text);
         ath__file_unlock(ctx, &j->lock);
         ath__strfree(ctx, &j->path);
@@ -379,6 +409,18 @@ ath_status ath_journal_inspect(const ath_journal *journal, ath_journal_state *ou
     *out = journal->found;
     out->size = sizeof *out;
     memcpy(out->counts, journal->counts, sizeof out->counts);
+    memcpy(out->reasons, journal->reasons, sizeof out->reasons);
+    return ATH_OK;
+}
+
+ath_status ath_journal_moments(const ath_journal *journal, const ath_journal_moment **moments,
+                               int64_t *n)
+{
+    if (journal == NULL || moments == NULL || n == NULL) {
+        return ATH_E_ARGUMENT;
+    }
+    *moments = journal->moments;
+    *n = journal->n_moments;
     return ATH_OK;
 }
 
@@ -432,7 +474,7 @@ ath_status ath_journal_read(ath_journal *journal, int64_t index, ath_record *out
     }
     ATH__TRY(ath_journal_record(journal, index, out));
     const ath__entry *e = &journal->index.entries[index];
-    ATH__TRY(ath__journal_segment(journal, e->segment, &path));
+    ATH__TRY(ath__journal_segment(journal->ctx, journal->path, e->segment, &path));
     ath_status status =
         ath__file_part(journal->ctx, (const char *)path.data, e->offset, e->record.bytes, &bytes);
     status = status == ATH_OK ? journal_parse(journal, &bytes, out, system) : status;

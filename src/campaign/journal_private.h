@@ -7,19 +7,30 @@
 
 enum {
     ATH__JOURNAL_VERSION = 1, /* of each of its sections */
-    ATH__RECORD_HEAD = 56,    /* bytes before the texts of a record */
-    ATH__COMMIT_BYTES = 24 + 8 * ATH_N_STATES
+    ATH__RECORD_HEAD = 64,    /* bytes before the texts of a record */
+    ATH__COMMIT_HEAD = 28,    /* bytes before the counts of a commit */
+    ATH__COMMIT_BYTES = ATH__COMMIT_HEAD + 8 * (ATH_N_STATES + ATH_N_REASONS)
 };
+#define ATH__MAX_GROUPS (UINT64_C(1) << 48) /* more than there can be */
+
+/* What the end of a group says. */
+typedef struct ath__commit {
+    int64_t number, time;                                 /* of the group, from 0; ns */
+    int64_t n_records;                                    /* in the group */
+    int64_t counts[ATH_N_STATES], reasons[ATH_N_REASONS]; /* of the journal with it */
+} ath__commit;
 
 struct ath_journal {
     ath_context *ctx;
     char *path;
     ath_journal_config config; /* complete */
     ath__index index;
-    int64_t n_committed;          /* entries; those behind are in the group */
-    int64_t counts[ATH_N_STATES]; /* of committed records */
-    ath_journal_state found;      /* n_segments is the number of the last segment, too */
-    int lock;                     /* -1: not locked */
+    int64_t n_committed; /* entries; those behind are in the group */
+    int64_t counts[ATH_N_STATES], reasons[ATH_N_REASONS]; /* of committed records */
+    ath_journal_moment *moments;                          /* [max_moments] */
+    int64_t n_moments, max_moments;
+    ath_journal_state found; /* n_segments is the number of the last segment, too */
+    int lock;                /* -1: not locked */
     bool dead;
 
     ath__file file;  /* the last segment; path NULL: not open */
@@ -38,13 +49,21 @@ ath_status ath__record_encode(ath_context *ctx, const ath_record *record, const 
 ath_status ath__record_decode(const uint8_t *data, size_t bytes, ath_record *out,
                               const uint8_t **texts, uint32_t lengths[2], size_t *packet);
 
+/* The same of what closes a group. */
+void ath__commit_encode(const ath__commit *commit, uint8_t out[ATH__COMMIT_BYTES]);
+ath_status ath__commit_decode(const uint8_t *data, size_t bytes, ath__commit *out);
+
 /* journal_tally.c: opens it, and says how many groups have been acknowledged at least; adds that
  * found.n_groups are. */
 ath_status ath__tally_open(ath_journal *j, int64_t *groups);
 void ath__tally_write(ath_journal *j);
 
-/* journal.c: the path of a segment, NUL behind it; to be freed. */
-ath_status ath__journal_segment(const ath_journal *j, int64_t number, ath__bytes *out);
+/* journal.c: the path of a segment, NUL behind it; to be freed. Of a lock the same. */
+ath_status ath__journal_segment(ath_context *ctx, const char *folder, int64_t number,
+                                ath__bytes *out);
+ath_status ath__journal_lock_path(ath_context *ctx, const char *folder, ath__bytes *out);
+/* Takes note of a group that is committed at this time. */
+ath_status ath__journal_moment(ath_journal *j, int64_t time);
 /* journal_write.c: a section of a record, as it stands in a segment, into the group. */
 ath_status ath__journal_add(ath_journal *j, const ath_record *record, const void *data,
                             size_t bytes);

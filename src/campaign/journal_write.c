@@ -24,7 +24,7 @@ static int64_t journal_now(clockid_t clock)
 ath_status ath__journal_extend(ath_journal *j, uint64_t length)
 {
     ath__bytes path = {0};
-    ATH__TRY(ath__journal_segment(j, j->found.n_segments, &path));
+    ATH__TRY(ath__journal_segment(j->ctx, j->path, j->found.n_segments, &path));
     const ath_status status = ath__file_extend(j->ctx, (const char *)path.data, length, &j->file);
     ath__bytes_free(j->ctx, &path);
     return status;
@@ -75,7 +75,7 @@ static ath_status journal_new_segment(ath_journal *j)
 {
     ath__bytes path = {0};
     ath__journal_leave(j);
-    ATH__TRY(ath__journal_segment(j, j->found.n_segments + 1, &path));
+    ATH__TRY(ath__journal_segment(j->ctx, j->path, j->found.n_segments + 1, &path));
     const char *name = (const char *)path.data;
     ath_status status = journal_create(j, name, &j->file);
     if (status == ATH_OK) {
@@ -141,37 +141,43 @@ static ath_status journal_append(ath_journal *j, const void *data, size_t bytes,
 }
 
 /* Closes the group: its bytes, owned by it. */
-static ath_status journal_seal(ath_journal *j, const void **data, size_t *bytes)
+static ath_status journal_seal(ath_journal *j, const ath__commit *commit, const void **data,
+                               size_t *bytes)
 {
-    uint8_t commit[ATH__COMMIT_BYTES] = {0};
-    int64_t counts[ATH_N_STATES];
-    memcpy(counts, j->counts, sizeof counts);
-    for (int64_t i = j->n_committed; i < j->index.n; i++) {
-        counts[j->index.entries[i].record.state]++;
-    }
-    ath__le_put64(commit, (uint64_t)j->found.n_groups);
-    ath__le_put64(commit + 8, (uint64_t)journal_now(CLOCK_REALTIME));
-    ath__le_put32(commit + 16, (uint32_t)(j->index.n - j->n_committed));
-    ath__le_put32(commit + 20, ATH_N_STATES);
-    for (int k = 0; k < ATH_N_STATES; k++) {
-        ath__le_put64(commit + 24 + 8 * k, (uint64_t)counts[k]);
-    }
-    ATH__TRY(ath_container_add(j->group, ATH__SECTION_COMMIT, ATH__JOURNAL_VERSION, commit,
-                               sizeof commit));
+    uint8_t end[ATH__COMMIT_BYTES];
+    ath__commit_encode(commit, end);
+    ATH__TRY(
+        ath_container_add(j->group, ATH__SECTION_COMMIT, ATH__JOURNAL_VERSION, end, sizeof end));
     return ath_container_finish(j->group, data, bytes);
 }
 
+static ath__commit journal_commit_of(const ath_journal *j)
+{
+    ath__commit commit = {.number = j->found.n_groups,
+                          .time = journal_now(CLOCK_REALTIME),
+                          .n_records = j->index.n - j->n_committed};
+    memcpy(commit.counts, j->counts, sizeof j->counts);
+    memcpy(commit.reasons, j->reasons, sizeof j->reasons);
+    for (int64_t i = j->n_committed; i < j->index.n; i++) {
+        commit.counts[j->index.entries[i].record.state]++;
+        commit.reasons[j->index.entries[i].record.reason]++;
+    }
+    return commit;
+}
+
 /* The group is durable, and ends where the segment ends. */
-static void journal_acknowledge(ath_journal *j, size_t bytes)
+static void journal_acknowledge(ath_journal *j, const ath__commit *commit, size_t bytes)
 {
     const uint64_t at = j->file.length - bytes;
     for (int64_t i = j->n_committed; i < j->index.n; i++) {
         ath__entry *e = &j->index.entries[i];
         e->offset += at;
         e->segment = (int32_t)j->found.n_segments;
-        j->counts[e->record.state]++;
     }
+    memcpy(j->counts, commit->counts, sizeof j->counts);
+    memcpy(j->reasons, commit->reasons, sizeof j->reasons);
     j->n_committed = j->index.n;
+    (void)ath__journal_moment(j, commit->time); /* without memory: one less to be shown */
     j->found.n_groups++;
     j->found.n_bytes += (int64_t)bytes;
     ath_container_destroy(&j->group);
@@ -200,8 +206,12 @@ ath_status ath_journal_commit(ath_journal *j)
     if (j->index.n == j->n_committed) {
         return ATH_OK;
     }
+    if (j->config.ready) {
+        ATH__TRY(j->config.ready(j->config.user));
+    }
+    const ath__commit commit = journal_commit_of(j);
     const ath__container_mark mark = ath__container_tell(j->group);
-    ath_status status = journal_seal(j, &data, &bytes);
+    ath_status status = journal_seal(j, &commit, &data, &bytes);
     status = status == ATH_OK ? journal_append(j, data, bytes, &dead) : status;
     if (status != ATH_OK && dead) {
         /* that segment is dead; its end, whatever it is, is passed over by who reads it */
@@ -210,7 +220,7 @@ ath_status ath_journal_commit(ath_journal *j)
         j->dead = status != ATH_OK;
     }
     if (status == ATH_OK) {
-        journal_acknowledge(j, bytes);
+        journal_acknowledge(j, &commit, bytes);
     } else {
         ath__container_rewind(j->group,
                               mark); /* where there was no room, there may be some later */
@@ -283,12 +293,14 @@ static ath_status journal_sink_write(void *state, const ath_system *system)
     journal_sink *s = state;
     const int32_t *reason = ath_system_peek(system, ATH_FIELD_REASON);
     const int64_t *steps = ath_system_peek(system, ATH_FIELD_STAGE_STEPS);
+    const int64_t *id = ath_system_peek(system, ATH_FIELD_SYSTEM_ID);
     ath_record record = {.uid = ath_system_uid(system), .stage = s->stage};
     record.reason = reason ? (ath_reason)*reason : ATH_REASON_NONE;
     record.state =
         record.reason == ATH_REASON_NONE ? ATH_STATE_FINISHED : ath_reason_state(record.reason);
     record.steps = steps ? *steps : 0;
     record.file = ath_system_source(system, &record.frame);
+    record.place = id ? *id : 0;
     const bool had = ath__index_find(&s->journal->index, record.uid, s->stage) >= 0;
     ath_status status = ath_journal_put(s->journal, &record, system, NULL);
     /* a commit that found no room is tried again before the next system */

@@ -368,6 +368,17 @@ static int disk_lock(void *user, int fd)
     return 0;
 }
 
+static int disk_locked(void *user, int fd)
+{
+    disk *d = user;
+    disk_handle *h = disk_handle_of(d, fd);
+    const int fault = disk_call(d, DISK_DO_LOCK);
+    if (!h || fault < 0) {
+        return h ? fault : -EBADF;
+    }
+    return h->file->locked != 0;
+}
+
 void disk_io(disk *d, ath_io *out)
 {
     *out = (ath_io){.size = sizeof *out,
@@ -384,7 +395,8 @@ void disk_io(disk *d, ath_io *out)
                     .truncate = disk_truncate,
                     .read_at = disk_read_at,
                     .reserve = disk_reserve,
-                    .lock = disk_lock};
+                    .lock = disk_lock,
+                    .locked = disk_locked};
     d->fail_kind = -1;
 }
 

@@ -22,6 +22,7 @@
 #include "campaign/disk.h"
 #include "data/container.h"
 
+static const char RIG_PATH[] = "j";
 enum { RIG_RECORDS = 24, RIG_GROUP = 4, RIG_SEGMENT = 4096 };
 
 /* The i-th record is of stage i % 2 of system i / 2; every seventh has none. */
@@ -61,6 +62,7 @@ static inline ath_system *rig_system(ath_context *ctx, int i)
 static inline ath_record rig_record(int i)
 {
     ath_record r = {.uid = rig_uid(i), .stage = i % 2, .steps = 100 + i, .frame = i / 2};
+    r.place = 1000 - i;
     r.reason = i % 7 == 6 ? ATH_REASON_BAD_INPUT : ATH_REASON_CONVERGED;
     r.state = ath_reason_state(r.reason);
     r.text = i % 7 == 6 ? "a word instead of a number" : "";
@@ -89,7 +91,7 @@ static inline ath_context *rig_context(disk *d, failing *memory)
     return ctx;
 }
 
-static inline ath_status rig_open(ath_context *ctx, bool write, ath_journal **out)
+static inline ath_journal_config rig_config(bool write)
 {
     const ath_journal_config config = {.size = sizeof config,
                                        .write = write,
@@ -97,7 +99,13 @@ static inline ath_status rig_open(ath_context *ctx, bool write, ath_journal **ou
                                        .group = RIG_GROUP,
                                        .group_seconds = -1.0,
                                        .identity = {1, 2}};
-    return ath_journal_open(ctx, "j", &config, out);
+    return config;
+}
+
+static inline ath_status rig_open(ath_context *ctx, bool write, ath_journal **out)
+{
+    const ath_journal_config config = rig_config(write);
+    return ath_journal_open(ctx, RIG_PATH, &config, out);
 }
 
 /* Which records are acknowledged. */

@@ -54,6 +54,7 @@ static void test_round_trip(void **state)
             const ath_uid uid = rig_uid(i);
             assert_memory_equal(&r.uid, &uid, sizeof uid);
             assert_int_equal(r.stage, i % 2);
+            assert_int_equal(r.place, 1000 - i);
             assert_int_equal(r.n_atoms, i % 7 == 6 ? 0 : 1 + i % 5);
         }
         const ath_journal_state s = inspect(j);
@@ -96,6 +97,91 @@ static void test_groups(void **state)
     assert_int_equal(ath_journal_commit(j), ATH_OK);
     assert_int_equal(inspect(j).n_groups, 2);
     ath_journal_close(&j);
+}
+
+static ath_journal_glance look(fixture *f)
+{
+    ath_journal_glance g = {.size = sizeof g};
+    assert_int_equal(ath_journal_look(f->ctx, RIG_PATH, &g), ATH_OK);
+    return g;
+}
+
+/* A look at the end says what all of it says, while it is written and after. */
+static void test_look(void **state)
+{
+    fixture *f = *state;
+    ath_journal *j = NULL;
+    const ath_journal_moment *moments = NULL;
+    int64_t n = 0;
+    ath_journal_glance g = {.size = sizeof g};
+    assert_int_equal(ath_journal_look(f->ctx, RIG_PATH, &g), ATH_E_NOT_FOUND);
+    g.size = 1;
+    assert_int_equal(ath_journal_look(f->ctx, RIG_PATH, &g), ATH_E_ABI);
+    assert_int_equal(ath_journal_look(f->ctx, NULL, &g), ATH_E_ARGUMENT);
+    assert_int_equal(rig_open(f->ctx, true, &j), ATH_OK);
+    for (int i = 0; i < RIG_RECORDS; i++) {
+        assert_int_equal(rig_put(j, f->ctx, i, NULL), ATH_OK);
+        if (ath_journal_length(j) > 0) {
+            const ath_journal_state s = inspect(j);
+            g = look(f);
+            assert_true(g.writing);
+            assert_int_equal(g.n_records, ath_journal_length(j));
+            assert_memory_equal(g.counts, s.counts, sizeof g.counts);
+            assert_memory_equal(g.reasons, s.reasons, sizeof g.reasons);
+        }
+    }
+    assert_int_equal(ath_journal_moments(j, &moments, &n), ATH_OK);
+    assert_int_equal(n, RIG_RECORDS / RIG_GROUP);
+    const ath_journal_moment last = moments[n - 1];
+    assert_int_equal(last.n_records, RIG_RECORDS);
+    assert_memory_equal(&g.last, &last, sizeof last);
+    ath_journal_close(&j);
+    g = look(f);
+    assert_false(g.writing);
+    assert_int_equal(g.reasons[ATH_REASON_BAD_INPUT], RIG_RECORDS / 7);
+    assert_true(g.first.time > 0 && g.first.time <= g.last.time);
+    assert_true(g.first.n_records < g.last.n_records);
+    assert_int_equal(rig_open(f->ctx, false, &j), ATH_OK); /* the moments are read again */
+    assert_int_equal(ath_journal_moments(j, &moments, &n), ATH_OK);
+    assert_int_equal(n, RIG_RECORDS / RIG_GROUP);
+    assert_memory_equal(&moments[n - 1], &last, sizeof last);
+    ath_journal_close(&j);
+}
+
+typedef struct leaning {
+    ath_journal *j;
+    int n;
+    ath_status answer;
+} leaning;
+
+static ath_status be_ready(void *user)
+{
+    leaning *l = user;
+    l->n++;
+    return l->answer;
+}
+
+/* What records lean on comes before them, and can keep a group from being written. */
+static void test_ready(void **state)
+{
+    fixture *f = *state;
+    leaning l = {.answer = ATH_E_IO};
+    ath_journal_config c = rig_config(true);
+    c.ready = be_ready;
+    c.user = &l;
+    assert_int_equal(ath_journal_open(f->ctx, RIG_PATH, &c, &l.j), ATH_OK);
+    for (int i = 0; i < RIG_GROUP; i++) {
+        assert_int_equal(rig_put(l.j, f->ctx, i, NULL), i + 1 < RIG_GROUP ? ATH_OK : ATH_E_IO);
+        assert_int_equal(l.n, i + 1 == RIG_GROUP);
+    }
+    assert_int_equal(ath_journal_length(l.j), 0);
+    l.answer = ATH_OK;
+    assert_int_equal(ath_journal_commit(l.j), ATH_OK);
+    assert_int_equal(l.n, 2);
+    assert_int_equal(ath_journal_length(l.j), RIG_GROUP);
+    assert_int_equal(ath_journal_commit(l.j), ATH_OK); /* of nothing */
+    assert_int_equal(l.n, 2);
+    ath_journal_close(&l.j);
 }
 
 /* Systems that a sink takes are those that the journal gives back. */
@@ -233,6 +319,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_groups, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_look, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ready, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sink, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_may, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_newer, set_up, tear_down),
