@@ -21,6 +21,7 @@
 #include <stdbool.h>
 
 #include <athanor/batch.h>
+#include <athanor/container.h>
 #include <athanor/hook.h>
 #include <athanor/integrator.h>
 #include <athanor/model.h>
@@ -185,9 +186,13 @@ typedef struct ath_dynamics_config {
      * May be NULL. A negative status stops the run. */
     ath_status (*rejected)(void *user, const char *file, int64_t frame, ath_reason reason,
                            const char *message);
+    /* Whether a system is done with, as a journal may know after a crash; may be NULL. A newcomer,
+     * or a system in a checkpoint that is loaded, of which this is true is not computed again: it
+     * counts as let in and handed over, and is gone. */
+    bool (*known)(void *user, ath_uid uid);
     /* Called between refills; may be NULL. A negative status stops the run. */
     ath_status (*progress)(void *user, const ath_dynamics *dynamics);
-    void *user; /* of these two */
+    void *user; /* of these three */
     /* Looked at between steps, several times a second at least unless a step takes longer; may be
      * NULL. Where it is not 0 a run ends at the end of a step, with ATH_AGAIN: nothing is lost, and
      * running, or saving and loading, goes on with the same bits. A signal handler may set it.
@@ -278,6 +283,8 @@ ATH_API ath_status ath_dynamics_masked_update(ath_dynamics *dynamics, ath_batch 
  * untouched. ATH_END: nothing is left and nothing comes (done is then true). ATH_E_STATE without a
  * sampler. */
 ATH_API ath_status ath_dynamics_refill_check(ath_dynamics *dynamics, ath_batch *batch);
+/* The first half of it: gives finished systems to the sinks, and nobody comes in. */
+ATH_API ath_status ath_dynamics_drain(ath_dynamics *dynamics, ath_batch *batch);
 /* For hooks: takes a system out for good with this reason, at the end of the step. */
 ATH_API ath_status ath_dynamics_quarantine(ath_dynamics *dynamics, ath_batch *batch, int32_t index,
                                            ath_reason reason);
@@ -312,9 +319,13 @@ ATH_API ath_status ath_velocities_draw(ath_context *ctx, ath_batch *batch,
  * state, step counts, position of the sampler, state of hooks, totals; written beside `path` and
  * renamed, synced. batch NULL: the active one. S */
 ATH_API ath_status ath_dynamics_save(ath_dynamics *dynamics, ath_batch *batch, const char *path);
+/* The same as sections of a container, to which others may be added behind them. S */
+ATH_API ath_status ath_dynamics_pack(ath_dynamics *dynamics, ath_batch *batch,
+                                     ath_container *container);
 /* Into a dynamics made from the same configuration, with a fresh sampler over the same input, that
  * has made no step: *batch (may be NULL: it becomes the active batch) is what was saved, on
- * `device`. A run then goes on with the same bits. ATH_E_STATE if model, integrators, stages or
+ * `device`. Sections that it does not know are passed over, and systems that are `known` are gone.
+ * A run then goes on with the same bits. ATH_E_STATE if model, integrators, stages or
  * hooks are not those of the file, naming the difference. */
 ATH_API ath_status ath_dynamics_load(ath_dynamics *dynamics, ath_device *device, const char *path,
                                      ath_batch **batch);

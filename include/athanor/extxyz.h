@@ -15,6 +15,8 @@
 #ifndef ATHANOR_EXTXYZ_H
 #define ATHANOR_EXTXYZ_H
 
+#include <stdbool.h>
+
 #include <athanor/system.h>
 
 #ifdef __cplusplus
@@ -50,9 +52,17 @@ enum {
 typedef struct ath_writer ath_writer;
 /* A new file (an old one is cut to nothing), or "-" for standard output. */
 ATH_API ath_status ath_writer_open(ath_context *ctx, const char *path, ath_writer **out);
-/* Appends one frame as text to a file opened by ath_writer_open. `keys` is further text for the
- * comment line, already formatted ("step=3 uid=..."), or NULL; extras of the same names are left
- * out. After a failed write (ATH_E_IO) the file takes no more; other failures write nothing. */
+/* Goes on behind what the file has, which must end with a newline (ATH_E_FORMAT); makes it if there
+ * is none. */
+ATH_API ath_status ath_writer_append(ath_context *ctx, const char *path, ath_writer **out);
+/* Hands all frames to the operating system; `sync`: to the disk. ATH_E_IO is final, as below. */
+ATH_API ath_status ath_writer_flush(ath_writer *writer, bool sync);
+/* Bytes of the file, with those that are not handed over yet. */
+ATH_API int64_t ath_writer_length(const ath_writer *writer);
+/* Appends one frame as text to a file opened by ath_writer_open or append. `keys` is further text
+ * for the comment line, already formatted ("step=3 uid=..."), or NULL; extras of the same names are
+ * left out. After a failed write (ATH_E_IO) the file takes no more; other failures write nothing.
+ */
 ATH_API ath_status ath_extxyz_write(ath_writer *writer, const ath_system *system, unsigned what,
                                     const char *keys);
 /* Flushes and closes; reports what could not be written. Clears the pointer in any case. */

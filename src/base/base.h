@@ -115,6 +115,9 @@ uint32_t ath__crc32c(uint32_t crc, const void *data, size_t bytes);
 ath_status ath__file_read(ath_context *ctx, const char *path, size_t limit, ath__bytes *out);
 /* Writes path.tmp.PID, syncs, renames over path, syncs the directory: readers see old or new. */
 ath_status ath__file_replace(ath_context *ctx, const char *path, const void *data, size_t bytes);
+/* The same through a file of this name, in the same directory, which nobody else uses. */
+ath_status ath__file_replace_by(ath_context *ctx, const char *name, const char *path,
+                                const void *data, size_t bytes);
 /* Makes the entry of a new file durable: syncs the directory that holds `path`. */
 ath_status ath__file_sync_directory(ath_context *ctx, const char *path);
 /* A file being appended to; short writes are continued, errors are reported with the path. */
@@ -128,12 +131,12 @@ typedef struct ath__file {
 } ath__file;
 /* exclusive: ATH_E_EXISTS if there is one; else it is emptied. */
 ath_status ath__file_create(ath_context *ctx, const char *path, bool exclusive, ath__file *out);
-/* Goes on behind what there is, if anything. ATH_E_FORMAT if that does not end with a newline.
- * Reads the file once, for the i/o table cannot seek. */
+/* Goes on behind what there is, if anything. ATH_E_FORMAT if that does not end with a newline. */
 ath_status ath__file_append(ath_context *ctx, const char *path, ath__file *out);
-/* Cuts a file that exists back to so many bytes, synced. ATH_E_FORMAT if it has fewer. Reads it
- * once. */
+/* Cuts a file that exists back to so many bytes, synced. ATH_E_FORMAT if it has fewer. */
 ath_status ath__file_cut(ath_context *ctx, const char *path, uint64_t bytes);
+/* How many bytes a file has. */
+ath_status ath__file_size(ath_context *ctx, const char *path, uint64_t *bytes);
 /* Goes on behind `length` bytes; ATH_E_FORMAT if the file has another number of them. */
 ath_status ath__file_extend(ath_context *ctx, const char *path, uint64_t length, ath__file *out);
 /* Room on the disk for so many bytes behind what is written and buffered. ATH_E_IO if there is
@@ -150,6 +153,8 @@ ath_status ath__file_lock(ath_context *ctx, const char *path, int *fd);
 void ath__file_unlock(ath_context *ctx, int *fd);
 /* Whether a file is there and another open file has locked it. */
 ath_status ath__file_locked(ath_context *ctx, const char *path, bool *out);
+/* Gives a file another name in the same directory, durably. */
+ath_status ath__file_rename(ath_context *ctx, const char *from, const char *to);
 /* Takes a file away; whether it stays away after a crash is not known. */
 ath_status ath__file_remove(ath_context *ctx, const char *path);
 /* Makes a directory, synced; ATH_OK if there is one. */

@@ -254,16 +254,11 @@ ath_status ath__file_sync_directory(ath_context *ctx, const char *path)
     return status;
 }
 
-ath_status ath__file_replace(ath_context *ctx, const char *path, const void *data, size_t bytes)
+/* Fills an open new file and gives it its name; it is closed in any case. */
+static ath_status file_place(ath_context *ctx, int fd, const char *name, const char *path,
+                             const void *data, size_t bytes)
 {
-    ath__bytes temporary = {0};
-    int fd = -1;
-    ath_status status = file_open_temporary(ctx, path, &temporary, &fd);
-    if (status != ATH_OK) {
-        ath__bytes_free(ctx, &temporary);
-        return status;
-    }
-    const char *name = (const char *)temporary.data;
+    ath_status status = ATH_OK;
     const char *what = "write";
     int64_t result = file_write_all(ctx, fd, data, bytes);
     if (result == 0) {
@@ -285,8 +280,27 @@ ath_status ath__file_replace(ath_context *ctx, const char *path, const void *dat
     if (result < 0) {
         (void)file_unlink(ctx, name);
     }
-    ath__bytes_free(ctx, &temporary);
     return status;
+}
+
+ath_status ath__file_replace(ath_context *ctx, const char *path, const void *data, size_t bytes)
+{
+    ath__bytes name = {0};
+    int fd = -1;
+    ath_status status = file_open_temporary(ctx, path, &name, &fd);
+    if (status == ATH_OK) {
+        status = file_place(ctx, fd, (const char *)name.data, path, data, bytes);
+    }
+    ath__bytes_free(ctx, &name);
+    return status;
+}
+
+ath_status ath__file_replace_by(ath_context *ctx, const char *name, const char *path,
+                                const void *data, size_t bytes)
+{
+    const int fd = file_open(ctx, name, O_WRONLY | O_CREAT | O_TRUNC);
+    return fd < 0 ? file_fail(ctx, "create", name, fd)
+                  : file_place(ctx, fd, name, path, data, bytes);
 }
 
 /* ---- buffered writing ---- */
@@ -312,20 +326,50 @@ ath_status ath__file_create(ath_context *ctx, const char *path, bool exclusive, 
     return file_begin(ctx, path, O_WRONLY | (exclusive ? O_EXCL : O_TRUNC), out);
 }
 
-/* Reads to the end: how many bytes there are from here on, and the last of them. */
+/* Whether the file has a byte at `offset`, which goes to *byte: 1, 0, or a negative errno value. */
+static int64_t file_has(ath_context *ctx, int fd, uint64_t offset, uint8_t *byte)
+{
+    const ath_io *io = &ctx->config.io;
+    uint8_t one;
+    int64_t n;
+    do {
+        n = io->read_at(io->user, fd, &one, 1, (int64_t)offset);
+    } while (n == -EINTR);
+    *byte = n == 1 ? one : *byte;
+    return n;
+}
+
+/* How many bytes there are, and the last of them: found by halves, for the i/o table knows no
+ * sizes. */
 static ath_status file_measure(ath_context *ctx, int fd, const char *path, uint64_t *length,
                                uint8_t *last)
 {
-    uint8_t *chunk = NULL;
+    uint64_t least = 0, beyond = 1; /* there are `least` bytes, and at `beyond - 1` is none */
     int64_t n;
-    *length = 0;
-    ATH__TRY(ath__alloc(ctx, FILE_LAST_CHUNK, 1, &chunk));
-    while ((n = file_read_some(ctx, fd, chunk, FILE_LAST_CHUNK)) > 0) {
-        *last = chunk[n - 1];
-        *length += (uint64_t)n;
+    while ((n = file_has(ctx, fd, beyond - 1, last)) == 1 && beyond <= INT64_MAX / 2) {
+        least = beyond;
+        beyond *= 2;
     }
-    ath__free(ctx, &chunk, FILE_LAST_CHUNK, 1);
+    while (n >= 0 && least + 1 < beyond) {
+        const uint64_t middle = least + (beyond - least) / 2;
+        n = file_has(ctx, fd, middle - 1, last);
+        *(n == 1 ? &least : &beyond) = middle;
+    }
+    n = n >= 0 && least > 0 ? file_has(ctx, fd, least - 1, last) : n;
+    *length = least;
     return n < 0 ? file_fail(ctx, "read", path, n) : ATH_OK;
+}
+
+ath_status ath__file_size(ath_context *ctx, const char *path, uint64_t *bytes)
+{
+    uint8_t last = 0;
+    const int fd = file_open(ctx, path, O_RDONLY);
+    if (fd < 0) {
+        return file_fail(ctx, "open", path, fd);
+    }
+    const ath_status status = file_measure(ctx, fd, path, bytes, &last);
+    file_shut(ctx, fd); /* nothing was written: a failure loses nothing */
+    return status;
 }
 
 /* An empty file counts as ended. */
@@ -603,6 +647,12 @@ void ath__file_unlock(ath_context *ctx, int *fd)
         file_shut(ctx, *fd); /* nothing was written: a failure loses nothing */
     }
     *fd = -1;
+}
+
+ath_status ath__file_rename(ath_context *ctx, const char *from, const char *to)
+{
+    const int result = file_rename(ctx, from, to);
+    return result < 0 ? file_fail(ctx, "rename to", to, result) : ath__file_sync_directory(ctx, to);
 }
 
 ath_status ath__file_remove(ath_context *ctx, const char *path)

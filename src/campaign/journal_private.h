@@ -67,9 +67,22 @@ ath_status ath__journal_moment(ath_journal *j, int64_t time);
 /* journal_write.c: a section of a record, as it stands in a segment, into the group. */
 ath_status ath__journal_add(ath_journal *j, const ath_record *record, const void *data,
                             size_t bytes);
+/* ATH_E_STATE, naming `what`, if nothing can be written. */
+ath_status ath__journal_check(const ath_journal *j, const char *what);
+/* Whether the group is to be committed now. */
+bool ath__journal_is_due(const ath_journal *j);
 /* Opens the last segment to go on behind `length` bytes. */
 ath_status ath__journal_extend(ath_journal *j, uint64_t length);
 /* Lets go of the last segment, whole or dead: what follows goes into a new one. */
 void ath__journal_leave(ath_journal *j);
+
+/* journal_sink.c: how a sink makes records of systems. */
+typedef struct ath__sink_rules {
+    int32_t stage, n_stages; /* n_stages > 0: the status of a system says in which it has ended */
+    int64_t (*place)(void *user, const ath_system *system); /* NULL: its system_id */
+    void *user;
+    int64_t *n_fresh; /* counts what was not there before; may be NULL */
+} ath__sink_rules;
+ath_status ath__journal_sink(ath_journal *j, const ath__sink_rules *rules, ath_sink **out);
 
 #endif

@@ -1,4 +1,4 @@
-/* journal_write.c - groups, segments and the sink of a journal.
+/* journal_write.c - groups and segments of a journal.
  *
  * A group is a container in memory until it is committed. Room for it is asked for first, so that a
  * full disk is told before a byte is written; then one write and one sync. Only then do its records
@@ -184,7 +184,7 @@ static void journal_acknowledge(ath_journal *j, const ath__commit *commit, size_
     ath__tally_write(j);
 }
 
-static ath_status journal_check(const ath_journal *j, const char *what)
+ath_status ath__journal_check(const ath_journal *j, const char *what)
 {
     if (!j->config.write) {
         return ath__fail(j->ctx, ATH_E_STATE, "%s: the journal was opened to be read", what);
@@ -202,7 +202,7 @@ ath_status ath_journal_commit(ath_journal *j)
     if (j == NULL) {
         return ATH_E_ARGUMENT;
     }
-    ATH__TRY(journal_check(j, "ath_journal_commit"));
+    ATH__TRY(ath__journal_check(j, "ath_journal_commit"));
     if (j->index.n == j->n_committed) {
         return ATH_OK;
     }
@@ -228,8 +228,7 @@ ath_status ath_journal_commit(ath_journal *j)
     return status;
 }
 
-/* Whether the group is to be committed now. */
-static bool journal_is_due(const ath_journal *j)
+bool ath__journal_is_due(const ath_journal *j)
 {
     const int64_t n = j->index.n - j->n_committed;
     const double age = 1e-9 * (double)(journal_now(CLOCK_MONOTONIC) - j->began);
@@ -247,7 +246,7 @@ ath_status ath_journal_put(ath_journal *j, const ath_record *record, const ath_s
     if (j == NULL || record == NULL) {
         return ATH_E_ARGUMENT;
     }
-    ATH__TRY(journal_check(j, "ath_journal_put"));
+    ATH__TRY(ath__journal_check(j, "ath_journal_put"));
     if (record->stage < 0 || (unsigned)record->state >= ATH_N_STATES ||
         (unsigned)record->reason >= ATH_N_REASONS) {
         return ath__fail(j->ctx, ATH_E_RANGE, "ath_journal_put: stage, state or reason");
@@ -267,73 +266,5 @@ ath_status ath_journal_put(ath_journal *j, const ath_record *record, const ath_s
     if (fresh) {
         *fresh = true;
     }
-    return journal_is_due(j) ? ath_journal_commit(j) : ATH_OK;
-}
-
-/* ---- the sink ---- */
-
-typedef struct journal_sink {
-    ath_journal *journal;
-    int32_t stage;
-    int64_t n; /* systems taken */
-} journal_sink;
-
-/* A disk that is full now is no failure: systems wait. */
-static ath_status journal_sink_reserve(void *state, int64_t n_atoms)
-{
-    ath_journal *j = ((journal_sink *)state)->journal;
-    (void)n_atoms;
-    ATH__TRY(journal_check(j, "journal"));
-    const ath_status status = journal_is_due(j) ? ath_journal_commit(j) : ATH_OK;
-    return status == ATH_E_IO && !j->dead ? ATH_AGAIN : status;
-}
-
-static ath_status journal_sink_write(void *state, const ath_system *system)
-{
-    journal_sink *s = state;
-    const int32_t *reason = ath_system_peek(system, ATH_FIELD_REASON);
-    const int64_t *steps = ath_system_peek(system, ATH_FIELD_STAGE_STEPS);
-    const int64_t *id = ath_system_peek(system, ATH_FIELD_SYSTEM_ID);
-    ath_record record = {.uid = ath_system_uid(system), .stage = s->stage};
-    record.reason = reason ? (ath_reason)*reason : ATH_REASON_NONE;
-    record.state =
-        record.reason == ATH_REASON_NONE ? ATH_STATE_FINISHED : ath_reason_state(record.reason);
-    record.steps = steps ? *steps : 0;
-    record.file = ath_system_source(system, &record.frame);
-    record.place = id ? *id : 0;
-    const bool had = ath__index_find(&s->journal->index, record.uid, s->stage) >= 0;
-    ath_status status = ath_journal_put(s->journal, &record, system, NULL);
-    /* a commit that found no room is tried again before the next system */
-    status = status == ATH_E_IO && !s->journal->dead && !had ? ATH_OK : status;
-    s->n += status == ATH_OK;
-    return status;
-}
-
-static void journal_sink_extent(const void *state, int64_t *length, int64_t *capacity)
-{
-    *length = ((const journal_sink *)state)->n;
-    *capacity = INT64_MAX;
-}
-
-static const ath_sink_ops journal_sink_ops = {
-    .abi = ATH_SINK_ABI,
-    .name = "journal",
-    .state_size = sizeof(journal_sink),
-    .reserve = journal_sink_reserve,
-    .write = journal_sink_write,
-    .extent = journal_sink_extent,
-};
-
-ath_status ath_journal_sink(ath_journal *j, int32_t stage, ath_sink **out)
-{
-    if (j == NULL || out == NULL) {
-        return ATH_E_ARGUMENT;
-    }
-    ATH__TRY(journal_check(j, "ath_journal_sink"));
-    if (stage < 0) {
-        return ath__fail(j->ctx, ATH_E_RANGE, "ath_journal_sink: stage %d", (int)stage);
-    }
-    ATH__TRY(ath_sink_create_from(j->ctx, &journal_sink_ops, "", out));
-    *(journal_sink *)ath_sink_state(*out) = (journal_sink){j, stage, 0};
-    return ATH_OK;
+    return ath__journal_is_due(j) ? ath_journal_commit(j) : ATH_OK;
 }

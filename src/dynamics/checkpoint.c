@@ -17,6 +17,8 @@
 #include <athanor/container.h>
 
 enum { CHECKPOINT_PACKET = 1024, CHECKPOINT_VERSION = 1, CHECKPOINT_NUMBERS = 11 };
+/* how many numbers the section of the engine has in each version; those that are not there are 0 */
+static const size_t checkpoint_counts[] = {10, CHECKPOINT_NUMBERS};
 #define CHECKPOINT_ENGINE ATH_SECTION_ID('E', 'N', 'G', 'N')
 #define CHECKPOINT_SAMPLER ATH_SECTION_ID('S', 'A', 'M', 'P')
 #define CHECKPOINT_HOOK ATH_SECTION_ID('H', 'O', 'O', 'K')
@@ -184,11 +186,10 @@ static ath_status checkpoint_save_systems(const ath_dynamics *dyn, const ath_bat
     return ATH_OK;
 }
 
-ath_status ath_dynamics_save(ath_dynamics *dyn, ath_batch *batch, const char *path)
+ath_status ath_dynamics_pack(ath_dynamics *dyn, ath_batch *batch, ath_container *container)
 {
-    ath_container *container = NULL;
-    if (!path) {
-        return ath__fail(dyn->ctx, ATH_E_ARGUMENT, "save: no path");
+    if (!container) {
+        return ath__fail(dyn->ctx, ATH_E_ARGUMENT, "pack: no container");
     }
     batch = batch ? batch : dyn->inflight.batch;
     if (batch) {
@@ -197,13 +198,22 @@ ath_status ath_dynamics_save(ath_dynamics *dyn, ath_batch *batch, const char *pa
     if (batch && ath_batch_n_systems(batch) > 0) {
         ATH__TRY(ath__dynamics_take(dyn, batch)); /* what was never run is saved as new to us */
     }
-    ATH__TRY(ath_container_create(dyn->ctx, &container));
     ath_status status = checkpoint_save_engine(dyn, container);
     status = status < 0 ? status : checkpoint_save_sampler(dyn, container);
     for (int32_t i = 0; i < dyn->hooks.n && status >= 0; i++) {
         status = dyn->hooks.entries[i].hook.save ? checkpoint_save_hook(dyn, i, container) : ATH_OK;
     }
-    status = status < 0 ? status : checkpoint_save_systems(dyn, batch, container);
+    return status < 0 ? status : checkpoint_save_systems(dyn, batch, container);
+}
+
+ath_status ath_dynamics_save(ath_dynamics *dyn, ath_batch *batch, const char *path)
+{
+    ath_container *container = NULL;
+    if (!path) {
+        return ath__fail(dyn->ctx, ATH_E_ARGUMENT, "save: no path");
+    }
+    ATH__TRY(ath_container_create(dyn->ctx, &container));
+    ath_status status = ath_dynamics_pack(dyn, batch, container);
     status = status < 0 ? status : ath_container_save(container, path);
     ath_container_destroy(&container);
     return status;
@@ -235,7 +245,7 @@ static ath_status checkpoint_compare(ath_context *ctx, const char *path, const c
 static ath_status checkpoint_load_engine(ath_dynamics *dyn, const char *path,
                                          const ath_section *section, int64_t *numbers)
 {
-    const size_t head = 8 * CHECKPOINT_NUMBERS;
+    const size_t n = checkpoint_counts[section->version], head = 8 * n;
     ath__bytes own = {0};
     if (section->bytes < head) {
         return ath__fail(dyn->ctx, ATH_E_FORMAT, "%s: the section of the engine is cut off", path);
@@ -246,7 +256,7 @@ static ath_status checkpoint_load_engine(ath_dynamics *dyn, const char *path,
                                     section->bytes - head, &own);
     }
     ath__bytes_free(dyn->ctx, &own);
-    ath__le_copy(numbers, section->data, CHECKPOINT_NUMBERS, sizeof *numbers);
+    ath__le_copy(numbers, section->data, n, sizeof *numbers);
     return status;
 }
 
@@ -356,12 +366,15 @@ ath_status ath_dynamics_load(ath_dynamics *dyn, ath_device *device, const char *
     }
     const ath_batch_config config = {.size = sizeof config, .device = device};
     ATH__TRY(ath_batch_create(dyn->ctx, &config, &batch));
-    const ath_status status = checkpoint_read(dyn, path, batch, numbers);
+    ath_status status = checkpoint_read(dyn, path, batch, numbers);
+    if (status >= 0) {
+        checkpoint_adopt(dyn, numbers);
+        status = ath__refill_forget(dyn, batch);
+    }
     if (status < 0) {
         ath_batch_destroy(&batch);
         return status;
     }
-    checkpoint_adopt(dyn, numbers);
     ath__batch_set_owner(batch, dyn->id);
     if (out) {
         *out = batch;

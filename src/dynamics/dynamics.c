@@ -137,6 +137,7 @@ static ath_status dynamics_flow(ath_dynamics *dyn, const ath_dynamics_config *c)
     dyn->max_batch_size = c->max_batch_size ? c->max_batch_size : DYNAMICS_BATCH_SIZE;
     dyn->refill_frequency = c->refill_frequency ? c->refill_frequency : 1;
     dyn->rejected = c->rejected;
+    dyn->known = c->known;
     dyn->progress = c->progress;
     dyn->user = c->user;
     dyn->prior_rank = c->prior_rank;

@@ -174,6 +174,7 @@ struct ath_dynamics {
     ath_comm_mode comm_mode;
     ath_status (*rejected)(void *user, const char *file, int64_t frame, ath_reason reason,
                            const char *message);
+    bool (*known)(void *user, ath_uid uid);
     ath_status (*progress)(void *user, const ath_dynamics *dynamics);
     void *user;
     ath__plan plan;
@@ -291,6 +292,8 @@ ath_status ath__refill_run(ath_dynamics *dyn, ath_batch *batch, int64_t n_steps)
 void ath__refill_free(ath_dynamics *dyn);
 /* Lets a system in that the sampler has handed out, but for which there was no memory. */
 ath_status ath__refill_settle(ath_dynamics *dyn, ath_batch *batch);
+/* Takes out of a batch that was loaded what is done with already. */
+ath_status ath__refill_forget(ath_dynamics *dyn, ath_batch *batch);
 /* Takes systems from the sampler while there is room. */
 ath_status ath__refill_fill(ath_dynamics *dyn, ath_batch *batch, bool initial);
 /* inflight.mask: which systems have stopped, with energies and the best reason; *n: how many. */

@@ -78,9 +78,16 @@ static ath_status refill_reject(ath_dynamics *dyn, ath_reason reason)
     return dyn->rejected ? dyn->rejected(dyn->user, file, frame, reason, message) : ATH_OK;
 }
 
-/* Adds a system, or rejects it if the model cannot have it. Consumes it. */
+/* Adds a system, or rejects it if the model cannot have it; one that is known has been here before.
+ * Consumes it. */
 static ath_status refill_admit(ath_dynamics *dyn, ath_batch *batch, ath_system **system)
 {
+    if (dyn->known && dyn->known(dyn->user, ath_system_uid(*system))) {
+        dyn->stats.n_in++;
+        dyn->stats.n_finished++;
+        ath_system_destroy(system);
+        return ATH_OK;
+    }
     ath_status status = ath_model_accepts(dyn->model, *system);
     if (status == ATH_E_UNSUPPORTED) {
         dyn->inflight.n_dropped++;
@@ -289,7 +296,39 @@ static ath_status refill_balance(const ath_dynamics *dyn, const ath_batch *batch
     return ATH_OK;
 }
 
+ath_status ath__refill_forget(ath_dynamics *dyn, ath_batch *batch)
+{
+    const int32_t n = ath_batch_n_systems(batch);
+    uint8_t *gone = NULL;
+    int32_t n_gone = 0;
+    if (!dyn->known || n == 0) {
+        return ATH_OK;
+    }
+    ATH__TRY(ath__alloc(dyn->ctx, (size_t)n, 1, &gone));
+    for (int32_t i = 0; i < n; i++) {
+        gone[i] = dyn->known(dyn->user, ath_batch_uid(batch, i));
+        n_gone += gone[i];
+    }
+    const ath_status status = n_gone > 0 ? ath_batch_trim(batch, gone) : ATH_OK;
+    dyn->stats.n_finished += status >= 0 ? n_gone : 0;
+    ath__free(dyn->ctx, &gone, (size_t)n, 1);
+    return status;
+}
+
 /* ---- running ---- */
+
+ath_status ath_dynamics_drain(ath_dynamics *dyn, ath_batch *batch)
+{
+    refill_base base;
+    int32_t n_taken = 0;
+    if (!dyn->inflight.sampler || !batch) {
+        return ath__fail(dyn->ctx, ATH_E_STATE, "drain: requires a sampler, and a batch");
+    }
+    ATH__TRY(ath__dynamics_take(dyn, batch));
+    ATH__TRY(refill_base_of(dyn, batch, &base));
+    ATH__TRY(refill_drain(dyn, batch, &n_taken));
+    return refill_balance(dyn, batch, &base);
+}
 
 ath_status ath_dynamics_refill_check(ath_dynamics *dyn, ath_batch *batch)
 {

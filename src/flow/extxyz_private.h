@@ -203,7 +203,6 @@ typedef enum ath__writer_mode {
 ath_status ath__writer_open(ath_context *ctx, const char *path, ath__writer_mode mode,
                             ath_writer **out);
 /* Everything written so far to the file; sync: and to the disk. */
-ath_status ath__writer_flush(ath_writer *writer, bool sync);
 /* Forgets the frames that have not reached the file yet. */
 void ath__writer_discard(ath_writer *writer);
 

@@ -83,9 +83,22 @@ ath_status ath_writer_open(ath_context *ctx, const char *path, ath_writer **out)
     return ath__writer_open(ctx, path, ATH__WRITER_REPLACE, out);
 }
 
-ath_status ath__writer_flush(ath_writer *writer, bool sync)
+ath_status ath_writer_append(ath_context *ctx, const char *path, ath_writer **out)
 {
-    return ath__file_flush(&writer->file, sync);
+    if (!ctx || !path || !out) {
+        return ath__fail(ctx, ATH_E_ARGUMENT, "ath_writer_append: NULL argument");
+    }
+    return ath__writer_open(ctx, path, ATH__WRITER_APPEND, out);
+}
+
+ath_status ath_writer_flush(ath_writer *writer, bool sync)
+{
+    return writer ? ath__file_flush(&writer->file, sync) : ATH_E_ARGUMENT;
+}
+
+int64_t ath_writer_length(const ath_writer *writer)
+{
+    return writer ? (int64_t)writer->file.length : 0;
 }
 
 void ath__writer_discard(ath_writer *writer)

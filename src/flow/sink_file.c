@@ -36,7 +36,7 @@ static ath_status file_write(void *state, const ath_system *system)
 static ath_status file_commit(void *state)
 {
     file_state *f = state;
-    ATH__TRY(ath__writer_flush(f->writer, f->sync));
+    ATH__TRY(ath_writer_flush(f->writer, f->sync));
     f->n = f->n_written;
     return ATH_OK;
 }

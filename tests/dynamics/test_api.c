@@ -483,6 +483,53 @@ static void check_refill(const char *device)
     fixture_close(&f);
 }
 
+/* What has finished is handed over, and nobody takes its place. */
+static void check_drain(const char *device)
+{
+    fixture f;
+    fixture_open(&f, device);
+    ath_system *systems[N];
+    ath_sampler *sampler = NULL;
+    ath_sink *sink = NULL;
+    const int32_t done = 1;
+    fixture_systems(&f, systems);
+    OK(f.ctx, ath_sampler_from_systems(f.ctx, systems, N, &sampler));
+    OK(f.ctx, ath_sink_memory(f.ctx, 3, &sink));
+    ath_dynamics *dyn = inflight(&f, sampler, sink);
+    OK(f.ctx, ath_dynamics_run(dyn, NULL, 2));
+    ath_batch *batch = ath_dynamics_active_batch(dyn);
+    OK(f.ctx, ath_dynamics_drain(dyn, batch));
+    assert_int_equal(ath_sink_length(sink), 0);
+    OK(f.ctx, ath_batch_write(batch, ATH_FIELD_STATUS, 0, &done));
+    OK(f.ctx, ath_dynamics_drain(dyn, batch));
+    assert_int_equal(ath_sink_length(sink), 1);
+    assert_int_equal(ath_batch_n_systems(batch), 1);
+    OK(f.ctx, ath_dynamics_run(dyn, NULL, ATH_UNSET));
+    assert_int_equal(ath_sink_length(sink), 3);
+    assert_int_equal(ath_dynamics_drain(dyn, NULL), ATH_E_STATE);
+    ath_dynamics_destroy(&dyn);
+    ath_sampler_destroy(&sampler);
+    ath_sink_destroy(&sink);
+    for (int32_t i = 0; i < N; i++) {
+        ath_system_destroy(&systems[i]);
+    }
+    fixture_close(&f);
+}
+
+static void check_same_bytes(const fixture *f, ath_container *container, const char *path)
+{
+    static unsigned char data[1 << 20];
+    const void *bytes = NULL;
+    size_t n = 0;
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    const size_t m = fread(data, 1, sizeof data, file);
+    (void)fclose(file);
+    OK(f->ctx, ath_container_finish(container, &bytes, &n));
+    assert_int_equal(n, m);
+    assert_memory_equal(bytes, data, n);
+}
+
 static void check_checkpoint(const char *device)
 {
     fixture f;
@@ -498,6 +545,12 @@ static void check_checkpoint(const char *device)
     draw.temperature = 80.0; /* in the middle of a run */
     OK(f.ctx, ath_velocities_draw(f.ctx, batch, &draw));
     OK(f.ctx, ath_dynamics_save(dyn, batch, path));
+    ath_container *container = NULL; /* the same bytes */
+    OK(f.ctx, ath_container_create(f.ctx, &container));
+    OK(f.ctx, ath_dynamics_pack(dyn, batch, container));
+    check_same_bytes(&f, container, path);
+    assert_int_equal(ath_dynamics_pack(dyn, batch, NULL), ATH_E_ARGUMENT);
+    ath_container_destroy(&container);
     OK(f.ctx, ath_dynamics_run(dyn, batch, 5));
     OK(f.ctx, ath_dynamics_load(other, f.device, path, &loaded));
     assert_int_equal(ath_dynamics_step_count(other), 5);
@@ -562,6 +615,7 @@ static void check_all(const char *device)
     check_exit_status(device);
     check_life(device);
     check_refill(device);
+    check_drain(device);
     check_checkpoint(device);
 }
 
