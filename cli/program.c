@@ -20,7 +20,7 @@ static const cli_command *const program_commands[] = {&cli_command_relax,
                                                       &cli_command_info,
                                                       NULL};
 
-#define PROGRAM_COMMANDS "relax, md, static, run, check, status, export, validate or info"
+#define PROGRAM_COMMANDS "relax, md, static, run, check, status, report, export, validate or info"
 
 static void program_log(void *user, ath_log_level level, const char *component, const char *text)
 {
