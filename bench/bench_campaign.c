@@ -1,4 +1,4 @@
-/* A campaign to look at: makes DIR as a run leaves it, with N records of made-up relaxations in its
+/* A campaign to look at: makes DIR as a run leaves it, with N records of made-up structures in its
  * journal, and says how long it takes to write, to look at the end of, to open and to read. What
  * `athanor status`, `report` and `export` take on it is then measured with `time`.
  *
@@ -74,6 +74,11 @@ static int make_system(ath_context *ctx, ath_record *r, ath_system **out)
         r->steps = (int64_t)(30.0 * uniform());
         *fmax_ = exp(8.0 + 3.0 * normal());
     }
+    if (r->stage == 1 && r->reason == ATH_REASON_CONVERGED) {
+        r->reason = ATH_REASON_BUDGET;
+        r->steps = 800;
+        *fmax_ = exp(0.5 + 0.3 * normal());
+    }
     r->state = ath_reason_state(r->reason);
     *out = s;
     return 0;
@@ -90,13 +95,15 @@ static int put(ath_journal *j, ath_context *ctx, int64_t i)
     snprintf(file, sizeof file, "screening/part-%03d.extxyz", (int)(i / 5000));
     r.file = file;
     r.place = i ^ (i & 64 ? 7 : 0); /* nearly in order */
-    r.reason = u < 0.985    ? ATH_REASON_CONVERGED
+    r.reason = u < 0.965    ? ATH_REASON_CONVERGED
+               : u < 0.985  ? ATH_REASON_STEP_LIMIT
                : u < 0.990  ? ATH_REASON_MAX_FORCE
                : u < 0.993  ? ATH_REASON_TOO_CLOSE
                : u < 0.994  ? ATH_REASON_NON_FINITE
                : u < 0.9945 ? ATH_REASON_CELL_COLLAPSED
                             : ATH_REASON_BAD_INPUT;
     r.state = ath_reason_state(r.reason);
+    r.stage = r.reason != ATH_REASON_BAD_INPUT && i % 8 == 0;
     if (r.reason == ATH_REASON_BAD_INPUT) {
         r.text = "screening/part.extxyz:17:24: a number was expected, not 'O<'";
     } else if (make_system(ctx, &r, &s)) {
@@ -135,10 +142,12 @@ static int make(ath_context *ctx, const char *folder, int64_t n, int64_t total)
     mkdir(folder, 0777);
     snprintf(path, sizeof path, "%s/journal", folder);
     if (write_text(folder, "job.json",
-                   "{\"program\": \"athanor 0.1.0\", \"command\": \"relax\",\n\"inputs\": "
+                   "{\"program\": \"athanor 0.1.0\", \"command\": \"run\",\n\"inputs\": "
                    "[\"screening/part-*.extxyz\"],\n\"model\": \"emt:precision=double\", "
                    "\"model_hash\": \"7f1c0f2a9d3b4e5f8a6b7c8d9e0f1a2b\",\n\"stages\": [{\"name\": "
-                   "\"relax\", \"integrator\": \"fire\"}],\n\"momenta\": \"none\", \"options\": "
+                   "\"relax\", \"integrator\": \"fire\"}, "
+                   "{\"name\": \"heat\", \"integrator\": \"langevin\"}],\n\"momenta\": \"none\", "
+                   "\"options\": "
                    "{\"fmax\": 0.05, \"steps\": 500}}\n",
                    0) ||
         write_text(

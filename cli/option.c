@@ -215,7 +215,7 @@ typedef struct option_parser {
     const cli_option *which[OPTION_MAX]; /* [n] */
     int n;
     struct option longs[OPTION_MAX]; /* the same as getopt_long wants them */
-    char letters[3 * OPTION_MAX];
+    char letters[4 * OPTION_MAX];
     cli_settings *out;
 } option_parser;
 
@@ -292,7 +292,7 @@ static void option_prepare(option_parser *parser)
                             .val = OPTION_FIRST + parser->n};
         if (o->letter) {
             *letter++ = o->letter;
-            if (o->value && !option_is_elective(o)) {
+            for (int k = 0; o->value && k <= (int)option_is_elective(o); k++) {
                 *letter++ = ':';
             }
         }

@@ -310,9 +310,9 @@ static void test_watch(void **state)
     campaign_rig *rig = *state;
     rig_clear(rig);
     rig_campaign(rig, 0, 3, 3);
-    const char *const before[] = {"status", "--watch", "0.02", rig->dir, NULL};
+    const char *const before[] = {"status", "-w", "0.02", rig->dir, NULL};
     const char *const behind[] = {"status", rig->dir, "--watch=0.02", NULL};
-    const char *const json[] = {"status", rig->dir, "--json", "-w", "0.02", NULL};
+    const char *const json[] = {"status", rig->dir, "--json", "-w0.02", NULL};
     const char *const slow[] = {"status", "-w", rig->dir, NULL};
     assert_int_equal(status_watch(rig, before), CLI_OK);
     assert_true(rig_count(rig->said, "stopped  3  finished 3\n") >= 3);
