@@ -332,13 +332,11 @@ static int status_show(cli *c, status_view *v, cli_campaign_state *state)
 static bool status_wait(const cli *c, double seconds)
 {
     const double until = cli_clock() + seconds;
-    for (double now = cli_clock(); now < until; now = cli_clock()) {
-        const double nap = fmin(STATUS_NAP, until - now);
-        const struct timespec t = {0, (long)(1e9 * nap)};
-        if (c->interrupted && *c->interrupted) {
-            return false;
-        }
+    double left = seconds;
+    while (left > 0.0 && !(c->interrupted && *c->interrupted)) {
+        const struct timespec t = {0, (long)(1e9 * fmin(STATUS_NAP, left))};
         (void)nanosleep(&t, NULL);
+        left = until - cli_clock();
     }
     return !(c->interrupted && *c->interrupted);
 }

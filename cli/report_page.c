@@ -168,11 +168,12 @@ static void page_head(cli_report *r)
     page_number(r, r->n_failed, "failed or refused");
     page_number(r, r->n_atoms, "atoms in those that did not fail");
     page_raw(r, "</div>\n");
-    if (r->found.n_damaged + r->done.n_spoilt > 0) {
+    const int64_t damaged = r->found.n_damaged + r->done.n_spoilt;
+    if (damaged > 0) {
         cli_text_print(c, &r->page,
-                       "<p class=\"bad\">The journal is damaged in %lld places; this is what is "
+                       "<p class=\"bad\">The journal is damaged in %lld %s; this is what is "
                        "whole.</p>\n",
-                       (long long)(r->found.n_damaged + r->done.n_spoilt));
+                       (long long)damaged, damaged == 1 ? "place" : "places");
     }
 }
 

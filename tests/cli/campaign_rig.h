@@ -37,8 +37,11 @@ typedef struct campaign_rig {
     int64_t at; /* number of the call that fails, from 1 */
     int64_t n_io;
     int error;
-    int n_files; /* open */
-    FILE *out;   /* instead of `said` */
+    int n_files;                      /* open */
+    int n_synced, n_named, n_settled; /* syncs of files, renamings behind one, directories synced
+                                         behind one */
+    bool files_failed;                /* in the run before */
+    FILE *out;                        /* instead of `said` */
     const volatile sig_atomic_t *interrupted;
     char *said, *told; /* standard output and error of the last run */
     size_t n_said, n_told;
@@ -96,8 +99,10 @@ static inline int64_t rig_write(void *user, int fd, const void *buffer, size_t b
 
 static inline int rig_sync(void *user, int fd)
 {
+    campaign_rig *rig = user;
     (void)fd;
-    return rig_io(user);
+    rig->n_synced++;
+    return rig_io(rig);
 }
 
 /* A close that fails has closed nevertheless, as on Linux. */
@@ -111,7 +116,9 @@ static inline int rig_close(void *user, int fd)
 
 static inline int rig_rename(void *user, const char *from, const char *to)
 {
-    const int error = rig_io(user);
+    campaign_rig *rig = user;
+    const int error = rig_io(rig);
+    rig->n_named += rig->n_synced > 0;
     return error ? error : rename(from, to) < 0 ? -errno : 0;
 }
 
@@ -123,8 +130,10 @@ static inline int rig_unlink(void *user, const char *path)
 
 static inline int rig_sync_directory(void *user, const char *path)
 {
+    campaign_rig *rig = user;
     (void)path;
-    return rig_io(user);
+    rig->n_settled += rig->n_named > 0;
+    return rig_io(rig);
 }
 
 static inline ath_context_config rig_host(campaign_rig *rig)
@@ -155,6 +164,8 @@ static inline int rig_run(campaign_rig *rig, const char *const *arguments)
     free(rig->told);
     rig->said = rig->told = NULL;
     rig->memory.n_calls = rig->n_io = 0;
+    rig->n_synced = rig->n_named = rig->n_settled = 0;
+    rig->files_failed = rig->bad_io == RIG_ONCE || rig->bad_io == RIG_FOR_EVER;
     FILE *out = rig->out ? rig->out : open_memstream(&rig->said, &rig->n_said);
     FILE *err = open_memstream(&rig->told, &rig->n_told);
     assert_non_null(out);

@@ -5,7 +5,7 @@
 
 #include <athanor/units.h>
 
-#include "form.h"
+#include "export.h"
 
 /* Input order: by place; 2 before 9, which have the same. */
 static const int export_order[RIG_RECORDS] = {4, 1, 3, 8, 0, 7, 10, 2, 9, 6, 5};
@@ -129,6 +129,7 @@ static void test_csv(void **state)
     export_same_file(rig, "all.csv", export_lines(NULL));
     assert_int_equal(access(rig_path(rig, "all.csv.tmp"), F_OK), -1);
     assert_string_equal(rig->said, "");
+    assert_true(rig->n_synced == 1 && rig->n_named == 1 && rig->n_settled == 1);
 }
 
 /* Frames to standard output do not go through `out`: the descriptor is put elsewhere for it. */
@@ -154,6 +155,7 @@ static void test_extxyz(void **state)
     rig_campaign(rig, 0, RIG_RECORDS, 3);
     assert_int_equal(RIG_RUN(rig, "export", rig->dir, "-o", rig_path(rig, "all.xyz")), CLI_OK);
     export_same_file(rig, "all.xyz", export_frames(rig, NULL));
+    assert_true(rig->n_synced == 1 && rig->n_named == 1 && rig->n_settled == 1);
     char *standard = export_standard(rig);
     export_same(standard, export_frames(rig, NULL));
     /* the velocities of one that moves, and none of one that is at rest */
@@ -288,6 +290,37 @@ static void test_damaged(void **state)
     free(all);
 }
 
+/* A record that changes when the journal is open already: it is left out and counted, the others
+ * are there. */
+static void test_spoilt(void **state)
+{
+    campaign_rig *rig = *state;
+    char path[192];
+    const ath_journal_config config = {.size = sizeof config};
+    const cli_selection any = {-1, -1, -1};
+    const cli_manifest_stage stages[2] = {{(char *)"opt", NULL}, {(char *)"hot run", NULL}};
+    ath_journal *j = NULL;
+    cli_exported done;
+    rig_clear(rig);
+    rig_campaign(rig, 0, RIG_RECORDS, 3);
+    snprintf(path, sizeof path, "%s/journal", rig->dir);
+    assert_int_equal(ath_journal_open(rig->ctx, path, &config, &j), ATH_OK);
+    rig_damage(rig, 1000);
+    cli c = {.host = rig_host(rig), .ctx = rig->ctx, .quiet = true};
+    const cli_form form = {.c = &c, .stages = stages, .n_stages = 2, .provenance = ""};
+    assert_int_equal(cli_export_csv(&c, j, &form, &any, rig_path(rig, "s.csv"), &done), CLI_OK);
+    assert_int_equal(done.n, RIG_RECORDS - 1);
+    assert_int_equal(done.n_spoilt, 1);
+    assert_int_equal(cli_export_extxyz(&c, j, &form, &any, rig_path(rig, "s.xyz"), &done), CLI_OK);
+    assert_int_equal(done.n, RIG_RECORDS - 2);
+    assert_int_equal(done.n_bare, 1);
+    assert_int_equal(done.n_spoilt, 1);
+    ath_journal_close(&j);
+    char *text = rig_slurp(rig_path(rig, "s.csv"), NULL);
+    assert_int_equal(rig_count(text, "\n"), RIG_RECORDS);
+    free(text);
+}
+
 /* Many records in the reverse of input order, of which some have the same place. */
 static void test_order(void **state)
 {
@@ -389,6 +422,10 @@ static void export_check(campaign_rig *rig, int code)
     if (!whole && (code == CLI_OK || strcmp(text, "old") != 0)) {
         fail_msg("code %d, file '%s'", code, text);
     }
+    if (!rig->files_failed) { /* else it may not have been possible to take it away */
+        assert_int_equal(access(rig_path(rig, "to.tmp"), F_OK), -1);
+    }
+    (void)unlink(rig_path(rig, "to.tmp"));
     if (code == CLI_PARTIAL) { /* a record could not be read: said */
         assert_non_null(strstr(rig->told, "damaged"));
     }
@@ -419,7 +456,8 @@ int main(void)
         cmocka_unit_test(test_filters), cmocka_unit_test(test_usage),
         cmocka_unit_test(test_order),   cmocka_unit_test(test_while_written),
         cmocka_unit_test(test_damaged), cmocka_unit_test(test_momenta),
-        cmocka_unit_test(test_row),     cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_spoilt),  cmocka_unit_test(test_row),
+        cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests_name("export", tests, rig_set_up, rig_tear_down);
 }

@@ -140,6 +140,7 @@ static void test_refused(void **state)
         {"{\"command\": \"a\nb\"}", "a control character in a text"},
         {"{\"command\": \"\\u0000\"}", "a wrong escape"},
         {"{\"command\": \"\\ud800x\"}", "a wrong escape"},
+        {"{\"command\": \"\\ud83d\\ue000\"}", "a wrong escape"},
         {"{\"command\": \"\\q\"}", "a wrong escape"},
         {"{\"command\": \"a\", \"stages\": {}}", "a list is wanted"},
         {"{\"command\": \"a\", \"stages\": [1]}", "a stage is an object"},
@@ -176,43 +177,45 @@ static void test_refused(void **state)
     rig_clear(rig);
 }
 
-/* More than there may be: of depth, stages, options, bytes. */
+enum manifest_kind { MANIFEST_DEPTH, MANIFEST_STAGES, MANIFEST_OPTIONS, MANIFEST_KINDS };
+
+/* A whole record with `count` lists in one another, stages or options. */
+static size_t manifest_large(enum manifest_kind kind, int count, char *text)
+{
+    static const char *const heads[MANIFEST_KINDS] = {"x\": ", "stages\": [", "options\": {"};
+    static const char *const tails[MANIFEST_KINDS] = {"}", "]}", "}}"};
+    size_t n = (size_t)sprintf(text, "{\"command\": \"a\", \"%s", heads[kind]);
+    for (int i = 0; i < count; i++) {
+        n += (size_t)(kind == MANIFEST_DEPTH ? sprintf(text + n, "[")
+                      : kind == MANIFEST_STAGES
+                          ? sprintf(text + n, "%s{\"name\": \"s%d\"}", i ? "," : "", i)
+                          : sprintf(text + n, "%s\"o%d\": 1", i ? "," : "", i));
+    }
+    for (int i = 0; i < count && kind == MANIFEST_DEPTH; i++) {
+        text[n++] = ']';
+    }
+    return n + (size_t)sprintf(text + n, "%s", tails[kind]);
+}
+
+/* As much as there may be, and one more: of depth, stages, options; and of bytes. */
 static void test_limits(void **state)
 {
+    static const int most[MANIFEST_KINDS] = {CLI_JSON_DEPTH - 1, CLI_MANIFEST_STAGES,
+                                             CLI_MANIFEST_OPTIONS};
     campaign_rig *rig = *state;
     char *text = malloc(1 << 20);
     assert_non_null(text);
-    for (int kind = 0; kind < 3; kind++) {
-        size_t n = (size_t)sprintf(text, "{\"command\": \"a\", \"%s\": %s",
-                                   kind == 0   ? "x"
-                                   : kind == 1 ? "stages"
-                                               : "options",
-                                   kind == 2 ? "{" : "[");
-        const int count = kind == 0   ? CLI_JSON_DEPTH
-                          : kind == 1 ? CLI_MANIFEST_STAGES + 1
-                                      : CLI_MANIFEST_OPTIONS + 1;
-        for (int i = 0; i < count; i++) {
-            n += (size_t)(kind == 0   ? sprintf(text + n, "[")
-                          : kind == 1 ? sprintf(text + n, "%s{\"name\": \"s%d\"}", i ? "," : "", i)
-                                      : sprintf(text + n, "%s\"o%d\": 1", i ? "," : "", i));
-        }
-        for (int good = 0; good < 2; good++) { /* the last one was one too many */
+    for (enum manifest_kind kind = MANIFEST_DEPTH; kind < MANIFEST_KINDS; kind++) {
+        for (int more = 0; more < 2; more++) {
             cli c = manifest_program(rig);
             cli_manifest m;
-            if (good) {
-                n -= kind == 0 ? 2 : strlen(strrchr(text, ','));
-                if (kind == 0) {
-                    memset(text + n, ']', CLI_JSON_DEPTH - 1);
-                    n += CLI_JSON_DEPTH - 1;
-                } else {
-                    text[n++] = kind == 1 ? ']' : '}';
-                }
-                text[n++] = '}';
-            }
-            assert_int_equal(manifest_read(rig, &c, text, n, &m), good ? CLI_OK : CLI_DATA);
+            const size_t n = manifest_large(kind, most[kind] + more, text);
+            assert_int_equal(manifest_read(rig, &c, text, n, &m), more ? CLI_DATA : CLI_OK);
+            assert_int_equal(m.n_stages, more                      ? 0
+                                         : kind == MANIFEST_STAGES ? CLI_MANIFEST_STAGES
+                                                                   : 1);
             cli_manifest_free(&c, &m);
             manifest_done(rig, &c);
-            text[n] = '\0';
         }
     }
     free(text);

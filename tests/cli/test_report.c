@@ -333,7 +333,7 @@ static void test_damaged(void **state)
     rig_campaign(rig, 0, RIG_RECORDS, 3);
     rig_damage(rig, 1000);
     char *page = report_page(rig, CLI_PARTIAL);
-    report_has(page, "<p class=\"bad\">The journal is damaged in 1 places");
+    report_has(page, "<p class=\"bad\">The journal is damaged in 1 place;");
     assert_null(strstr(page, "<b>11</b>with a result"));
     assert_non_null(strstr(rig->told, "the journal is damaged in 1 place;"));
     free(page);
