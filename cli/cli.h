@@ -134,10 +134,15 @@ enum cli_command_bit {
     CLI_RUN = 16, /* takes most of what it does from a job file (job.h) */
     CLI_CHECK = 32,
     CLI_VALIDATE = 64,
+    CLI_EXPORT = 128,
+    CLI_STATUS = 256,
+    CLI_REPORT = 512,
     CLI_RUNS = CLI_RELAX | CLI_MD | CLI_STATIC,
     CLI_MODELS = CLI_RUNS | CLI_VALIDATE, /* take a model and structures */
     CLI_JOBS = CLI_RUN | CLI_CHECK,
-    CLI_ALL = CLI_MODELS | CLI_INFO | CLI_JOBS
+    CLI_READS = CLI_MODELS | CLI_INFO | CLI_JOBS,     /* structures */
+    CLI_SHOWS = CLI_EXPORT | CLI_STATUS | CLI_REPORT, /* take the directory of a run */
+    CLI_ALL = CLI_READS | CLI_SHOWS
 };
 
 /* A whole number that has no default and was not given; such a text is NULL. */
@@ -154,6 +159,9 @@ typedef struct cli_settings {
     int64_t volume, ensemble, log, positions, per_system, cell;
     int64_t strict, overwrite, verbose, quiet, help, version;
     int64_t models, integrators, devices;
+    const char *state, *stage, *reason; /* export; or NULL */
+    int64_t format, json;
+    double watch;  /* seconds; 0: once */
     char **inputs; /* [n_inputs] */
     int n_inputs;
 } cli_settings;
@@ -161,11 +169,14 @@ typedef struct cli_settings {
 typedef struct cli_option {
     ath_option option; /* offset is one in cli_settings */
     char letter;       /* short form, 0: none */
-    const char *value; /* what stands for the value in --help; NULL: the option takes none */
+    const char *value; /* what stands for the value in --help; NULL: the option takes none;
+                          "[X=5]": it may have one, a number, and without it is 5 */
     unsigned commands; /* which commands have it */
     bool record;       /* changes results: part of the job record */
 } cli_option;
 extern const cli_option cli_options[]; /* closed by a name of NULL */
+
+enum cli_format { CLI_FORMAT_EXTXYZ, CLI_FORMAT_CSV };
 
 typedef struct cli_command {
     const char *name;
@@ -176,7 +187,8 @@ typedef struct cli_command {
     int (*run)(cli *c, const cli_settings *settings);
 } cli_command;
 extern const cli_command cli_command_relax, cli_command_md, cli_command_static, cli_command_run,
-    cli_command_check, cli_command_validate, cli_command_info;
+    cli_command_check, cli_command_validate, cli_command_info, cli_command_export,
+    cli_command_status, cli_command_report;
 
 /* argv[0] is the name of the command. */
 int cli_options_parse(cli *c, const cli_command *command, int argc, char **argv, cli_settings *out);

@@ -96,7 +96,7 @@ const cli_option cli_options[] = {
      0, NULL, CLI_MODELS | CLI_JOBS, false},
     {{"strict", ATH_OPTION_BOOL, 0, "", "false", 0, 0, NULL,
       "stop at the first structure that is rejected or fails", OPTION_AT(strict)},
-     0, NULL, CLI_ALL, false},
+     0, NULL, CLI_READS, false},
     {{"seed", ATH_OPTION_INT, 0, "", "0", -9e15, 9e15, NULL,
       "of the random numbers", OPTION_AT(seed)},
      0, "N", CLI_MODELS, true},
@@ -156,6 +156,31 @@ const cli_option cli_options[] = {
     {{"max-atoms", ATH_OPTION_INT, 0, "", NULL, 0, OPTION_LIMIT, NULL,
       "instead of the job's `atoms` in `limits`", OPTION_AT(max_atoms)},
      0, "N", CLI_JOBS, true},
+    /* These look at the directory of a run. */
+    {{"format", ATH_OPTION_CHOICE, 0, "", "extxyz", 0, 0, "extxyz|csv",
+      "structures as in final.extxyz, or the table results.csv", OPTION_AT(format)},
+     'f', "FORMAT", CLI_EXPORT, false},
+    {{"state", ATH_OPTION_TEXT, 0, "", NULL, 0, 0, NULL,
+      "only those that ended so: finished, step_limit, quarantined or rejected", OPTION_AT(state)},
+     0, "STATE", CLI_EXPORT, false},
+    {{"stage", ATH_OPTION_TEXT, 0, "", NULL, 0, 0, NULL,
+      "only those that ended in this stage", OPTION_AT(stage)},
+     0, "NAME", CLI_EXPORT, false},
+    {{"reason", ATH_OPTION_TEXT, 0, "", NULL, 0, 0, NULL,
+      "only those that ended for this reason: converged, non_finite, ...", OPTION_AT(reason)},
+     0, "REASON", CLI_EXPORT, false},
+    {{"out", ATH_OPTION_TEXT, 0, "", "-", 0, 0, NULL,
+      "where to; -: standard output", OPTION_AT(out)},
+     'o', "FILE", CLI_EXPORT, false},
+    {{"watch", ATH_OPTION_REAL, 0, "", NULL, 0, 86400, NULL,
+      "again and again, every so many seconds, until the run is finished", OPTION_AT(watch)},
+     'w', "[SECONDS=2]", CLI_STATUS, false},
+    {{"json", ATH_OPTION_BOOL, 0, "", "false", 0, 0, NULL,
+      "one line of JSON", OPTION_AT(json)},
+     0, NULL, CLI_STATUS, false},
+    {{"out", ATH_OPTION_TEXT, 0, "", NULL, 0, 0, NULL,
+      "the page (default DIR/report.html); -: standard output", OPTION_AT(out)},
+     'o', "FILE", CLI_REPORT, false},
     {{"models", ATH_OPTION_BOOL, 0, "", "false", 0, 0, NULL,
       "the potentials and their options", OPTION_AT(models)},
      0, NULL, CLI_INFO, false},
@@ -190,7 +215,7 @@ typedef struct option_parser {
     const cli_option *which[OPTION_MAX]; /* [n] */
     int n;
     struct option longs[OPTION_MAX]; /* the same as getopt_long wants them */
-    char letters[3 * OPTION_MAX];
+    char letters[4 * OPTION_MAX];
     cli_settings *out;
 } option_parser;
 
@@ -222,6 +247,27 @@ static int option_set(option_parser *parser, const cli_option *o, const char *va
     return status < 0 ? cli_fail_status(c, status) : CLI_OK;
 }
 
+/* "[SECONDS=2]": the value is what follows if that is a number, else 2. */
+static bool option_is_elective(const cli_option *o)
+{
+    return o->value && *o->value == '[';
+}
+
+static int option_elect(option_parser *parser, const cli_option *o, char **argv, int argc)
+{
+    const char *equals = strchr(o->value, '='), *next = optind < argc ? argv[optind] : "";
+    char fallback[32];
+    if (optarg) { /* --watch=5 */
+        return option_set(parser, o, optarg);
+    }
+    if (*next && strspn(next, "0123456789.") == strlen(next)) {
+        optind++;
+        return option_set(parser, o, next);
+    }
+    snprintf(fallback, sizeof fallback, "%.*s", (int)strcspn(equals + 1, "]"), equals + 1);
+    return option_set(parser, o, fallback);
+}
+
 /* A flag: true, or one more. */
 static void option_raise(const cli_option *o, cli_settings *out)
 {
@@ -240,11 +286,13 @@ static void option_prepare(option_parser *parser)
         }
         parser->longs[parser->n] =
             (struct option){.name = o->option.name,
-                            .has_arg = o->value ? required_argument : no_argument,
+                            .has_arg = option_is_elective(o) ? optional_argument
+                                       : o->value            ? required_argument
+                                                             : no_argument,
                             .val = OPTION_FIRST + parser->n};
         if (o->letter) {
             *letter++ = o->letter;
-            if (o->value) {
+            for (int k = 0; o->value && k <= (int)option_is_elective(o); k++) {
                 *letter++ = ':';
             }
         }
@@ -276,7 +324,7 @@ static int option_unknown(const option_parser *parser, const char *word)
 }
 
 /* What getopt_long got: an option, ':' for a missing value, '?' for anything else that is wrong. */
-static int option_next(option_parser *parser, int got, char **argv)
+static int option_next(option_parser *parser, int got, char **argv, int argc)
 {
     cli *c = parser->c;
     const char *command = parser->command->name;
@@ -303,6 +351,9 @@ static int option_next(option_parser *parser, int got, char **argv)
     if (got == ':') {
         return cli_fail(c, CLI_USAGE, "%s: --%s needs a value: %s", command, o->option.name,
                         o->value);
+    }
+    if (option_is_elective(o)) {
+        return option_elect(parser, o, argv, argc);
     }
     if (o->value) {
         return option_set(parser, o, optarg);
@@ -334,7 +385,7 @@ int cli_options_parse(cli *c, const cli_command *command, int argc, char **argv,
         if (got < 0) {
             break;
         }
-        const int code = option_next(&parser, got, argv);
+        const int code = option_next(&parser, got, argv, argc);
         if (code) {
             return code;
         }

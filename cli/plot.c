@@ -18,7 +18,8 @@ enum {
     PLOT_HEIGHT = 400,
     PLOT_LINE_HEIGHT = 17,
     PLOT_COLOURS = 8,
-    PLOT_INSIDE = 3
+    PLOT_INSIDE = 3,
+    PLOT_MANY = 300
 };
 
 static const char *const plot_colours[PLOT_COLOURS] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
@@ -31,6 +32,7 @@ typedef struct plot_axis {
     double step;      /* between ticks */
     int power;        /* numbers are written divided by 10^power */
     int decimals;
+    bool log;
 } plot_axis;
 
 typedef struct plot_out {
@@ -100,9 +102,23 @@ static void plot_range(const cli_plot *p, plot_axis *x, plot_axis *y)
     }
 }
 
+/* Whole decades. */
+static void plot_scale_log(plot_axis *a)
+{
+    const bool empty = !(a->low <= a->high);
+    a->low = empty ? 0.0 : floor(a->low + 1e-9);
+    a->high = empty ? 1.0 : ceil(a->high - 1e-9);
+    a->high = fmax(a->high, a->low + 1.0);
+    a->step = ceil((a->high - a->low) / 8.0);
+}
+
 /* A range that is not empty, a little air around the data, and ticks. */
 static void plot_scale(plot_axis *a, bool air)
 {
+    if (a->log) {
+        plot_scale_log(a);
+        return;
+    }
     if (!(a->low <= a->high)) {
         a->low = 0.0;
         a->high = 1.0;
@@ -133,20 +149,39 @@ static void plot_scale(plot_axis *a, bool air)
     a->decimals = last < a->power ? a->power - last : 0;
 }
 
-/* The power of ten in superscript characters, which every renderer puts where they belong. */
-static void plot_label(const plot_out *o, const char *text, const plot_axis *a)
+/* 10 to this power, in superscript characters, which every renderer puts where they belong. */
+static void plot_ten(const plot_out *o, int power)
 {
     static const int superscripts[10] = {0x2070, 0xb9,   0xb2,   0xb3,   0x2074,
                                          0x2075, 0x2076, 0x2077, 0x2078, 0x2079};
     char digits[16];
+    snprintf(digits, sizeof digits, "%d", power);
+    plot_print(o, "10");
+    for (const char *d = digits; *d; d++) {
+        plot_print(o, "&#%d;", *d == '-' ? 0x207b : superscripts[*d - '0']);
+    }
+}
+
+static void plot_label(const plot_out *o, const char *text, const plot_axis *a)
+{
     plot_text(o, text);
     if (a->power) {
-        snprintf(digits, sizeof digits, "%d", a->power);
-        plot_print(o, " (&#215; 10");
-        for (const char *d = digits; *d; d++) {
-            plot_print(o, "&#%d;", *d == '-' ? 0x207b : superscripts[*d - '0']);
-        }
+        plot_print(o, " (&#215; ");
+        plot_ten(o, a->power);
         plot_print(o, ")");
+    }
+}
+
+/* The number at a tick, n steps from zero. */
+static void plot_number(const plot_out *o, const plot_axis *a, double n)
+{
+    const double value = n == 0.0 ? 0.0 : n * a->step;
+    if (!a->log) {
+        plot_print(o, "%.*f", a->decimals, value / pow(10.0, a->power));
+    } else if (value >= -3.0 && value <= 4.0) {
+        plot_print(o, "%.*f", value < 0.0 ? (int)-value : 0, pow(10.0, value));
+    } else {
+        plot_ten(o, (int)value);
     }
 }
 
@@ -169,9 +204,10 @@ static void plot_ticks_x(const plot_out *o, const plot_axis *x, const plot_axis 
         plot_print(o,
                    "<path class=\"grid\" d=\"M%.1f %.1fV%.1f\"/>"
                    "<path class=\"axis\" d=\"M%.1f %.1fv5\"/>"
-                   "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.*f</text>\n",
-                   at, y->from, y->to, at, y->from, at, y->from + 19.0, x->decimals,
-                   n == 0.0 ? 0.0 : n * x->step / pow(10.0, x->power));
+                   "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
+                   at, y->from, y->to, at, y->from, at, y->from + 19.0);
+        plot_number(o, x, n);
+        plot_print(o, "</text>\n");
     }
 }
 
@@ -183,9 +219,10 @@ static void plot_ticks_y(const plot_out *o, const plot_axis *x, const plot_axis 
         plot_print(o,
                    "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>"
                    "<path class=\"axis\" d=\"M%.1f %.1fh-5\"/>"
-                   "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.*f</text>\n",
-                   x->from, at, x->to, x->from, at, x->from - 8.0, at + 4.0, y->decimals,
-                   n == 0.0 ? 0.0 : n * y->step / pow(10.0, y->power));
+                   "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">",
+                   x->from, at, x->to, x->from, at, x->from - 8.0, at + 4.0);
+        plot_number(o, y, n);
+        plot_print(o, "</text>\n");
     }
 }
 
@@ -223,15 +260,17 @@ static void plot_band(const plot_out *o, const cli_plot_series *s, const plot_ax
 static void plot_marks(const plot_out *o, const cli_plot_series *s, const plot_axis *x,
                        const plot_axis *y, const char *colour)
 {
+    const bool many = s->kind == CLI_PLOT_POINTS && s->n > PLOT_MANY; /* they lie on one another */
     plot_print(o, "<g fill=\"%s\"%s>\n", colour,
-               s->kind == CLI_PLOT_BARS ? " fill-opacity=\"0.45\"" : "");
+               s->kind == CLI_PLOT_BARS || many ? " fill-opacity=\"0.45\"" : "");
     for (size_t k = 0; k < s->n; k++) {
         if (!isfinite(s->x[k]) || !isfinite(s->y[k])) {
             continue;
         }
         const double at = plot_at(x, s->x[k]), top = plot_at(y, s->y[k]);
         if (s->kind == CLI_PLOT_POINTS) {
-            plot_print(o, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>\n", at, top);
+            plot_print(o, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"/>\n", at, top,
+                       many ? 1.6 : 2.5);
             if (s->error) {
                 plot_print(o, "<path stroke=\"%s\" d=\"M%.1f %.1fV%.1f\"/>\n", colour, at,
                            plot_at(y, s->y[k] - s->error[k]), plot_at(y, s->y[k] + s->error[k]));
@@ -382,8 +421,8 @@ void cli_plot_svg(const cli_plot *p, void (*write)(void *user, const char *data,
     const plot_out o = {write, user};
     const double width = p->width > 0 ? p->width : PLOT_WIDTH;
     const double height = p->height > 0 ? p->height : PLOT_HEIGHT;
-    plot_axis x = {.from = 74.0, .to = width - 18.0};
-    plot_axis y = {.from = height - 52.0, .to = p->title ? 36.0 : 16.0};
+    plot_axis x = {.from = 74.0, .to = width - 18.0, .log = p->log_x};
+    plot_axis y = {.from = height - 52.0, .to = p->title ? 36.0 : 16.0, .log = p->log_y};
     double legend_width = 0.0, legend_height = 0.0;
     plot_legend_size(p, &legend_width, &legend_height);
     const bool beside =

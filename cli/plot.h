@@ -30,6 +30,7 @@ typedef struct cli_plot {
     const cli_plot_series *series;         /* [n_series] */
     size_t n_series;
     int width, height; /* pixels; 0: 640 x 400 */
+    bool log_x, log_y; /* numbers are decimal logarithms: the ticks are powers of ten */
 } cli_plot;
 
 /* Writes the whole file, piece by piece. */

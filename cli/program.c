@@ -8,9 +8,19 @@
 #include "cli.h"
 #include "host.h"
 
-static const cli_command *const program_commands[] = {
-    &cli_command_relax, &cli_command_md,       &cli_command_static, &cli_command_run,
-    &cli_command_check, &cli_command_validate, &cli_command_info,   NULL};
+static const cli_command *const program_commands[] = {&cli_command_relax,
+                                                      &cli_command_md,
+                                                      &cli_command_static,
+                                                      &cli_command_run,
+                                                      &cli_command_check,
+                                                      &cli_command_status,
+                                                      &cli_command_report,
+                                                      &cli_command_export,
+                                                      &cli_command_validate,
+                                                      &cli_command_info,
+                                                      NULL};
+
+#define PROGRAM_COMMANDS "relax, md, static, run, check, status, report, export, validate or info"
 
 static void program_log(void *user, ath_log_level level, const char *component, const char *text)
 {
@@ -46,8 +56,7 @@ static int program_command(cli *c, int argc, char **argv)
     const char *word = argc > 1 ? argv[1] : NULL;
     cli_settings settings;
     if (!word) {
-        return cli_fail(c, CLI_USAGE,
-                        "no command: relax, md, static, run, check, validate or info (try --help)");
+        return cli_fail(c, CLI_USAGE, "no command: " PROGRAM_COMMANDS " (try --help)");
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
         program_usage(c->out);
@@ -78,9 +87,7 @@ static int program_command(cli *c, int argc, char **argv)
         }
         return command->run(c, &settings);
     }
-    return cli_fail(c, CLI_USAGE,
-                    "no command '%s': relax, md, static, run, check, validate or info (try --help)",
-                    word);
+    return cli_fail(c, CLI_USAGE, "no command '%s': " PROGRAM_COMMANDS " (try --help)", word);
 }
 
 int cli_main(int argc, char **argv, const cli_host *host)

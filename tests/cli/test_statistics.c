@@ -338,6 +338,34 @@ static void test_plot_extremes(void **state)
     }
 }
 
+/* Logarithmic axes: whole decades, with the numbers at them, and points where they belong. */
+static void test_plot_log(void **state)
+{
+    const double x[3] = {-2.5, 0.0, 1.2}, y[3] = {3.0, 6.5, 7.0};
+    const cli_plot_series series = {NULL, CLI_PLOT_POINTS, x, y, 3, 0.0, NULL, false};
+    const cli_plot plot = {.series = &series, .n_series = 1, .log_x = true, .log_y = true};
+    text t = {0};
+    (void)state;
+    cli_plot_svg(&plot, text_add, &t);
+    text_check(&t);
+    assert_non_null(strstr(t.data, ">0.001</text>"));
+    assert_non_null(strstr(t.data, ">1</text>"));
+    assert_non_null(strstr(t.data, ">100</text>"));
+    assert_non_null(strstr(t.data, ">1000</text>"));
+    assert_non_null(strstr(t.data, ">10&#8309;</text>"));
+    assert_int_equal(text_count(t.data, "class=\"grid\""), 6 + 5);
+    /* x from -3 to 2 over 548 pixels from 74 on, y from 3 to 7 over 332 from 348 up */
+    assert_non_null(strstr(t.data, "<circle cx=\"128.8\" cy=\"348.0\""));
+    assert_non_null(strstr(t.data, "<circle cx=\"402.8\" cy=\"57.5\""));
+    free(t.data);
+    const cli_plot_series none = {NULL, CLI_PLOT_POINTS, x, y, 0, 0.0, NULL, false};
+    const cli_plot empty = {.series = &none, .n_series = 1, .log_x = true};
+    t = (text){0};
+    cli_plot_svg(&empty, text_add, &t);
+    text_check(&t);
+    free(t.data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_plot),
         cmocka_unit_test(test_plot_band),
         cmocka_unit_test(test_plot_extremes),
+        cmocka_unit_test(test_plot_log),
     };
     return cmocka_run_group_tests_name("statistics and plots", tests, NULL, NULL);
 }
