@@ -26,14 +26,16 @@ enum cli_exit {
     CLI_INTERNAL = 70,      /* out of memory, or a defect of the program */
     CLI_CANNOT_CREATE = 73, /* the output directory */
     CLI_IO = 74,            /* reading or writing failed */
-    CLI_INTERRUPTED = 75    /* by a signal */
+    CLI_INTERRUPTED = 75    /* stopped; the same command goes on */
 };
 
 /* Where the program runs. Zero entries of `context` mean the operating system's own. */
 typedef struct cli_host {
     ath_context_config context;
     FILE *out, *err;
-    const volatile sig_atomic_t *interrupted; /* set by a signal handler; NULL: never */
+    /* 1: a run is asked to stop, 2: at once; set by a signal handler, and by the program itself
+     * when time is over; NULL: by nobody else */
+    volatile sig_atomic_t *interrupted;
 } cli_host;
 
 struct cli_file;
@@ -49,16 +51,22 @@ typedef struct cli {
     cli_memory memory;       /* of ctx */
     ath_context *ctx;
     FILE *out, *err;
-    const volatile sig_atomic_t *interrupted;
+    volatile sig_atomic_t *interrupted; /* never NULL inside cli_main */
+    const char *why;                    /* a run was asked to stop, if not by a signal */
+    int argc;                           /* the command line */
+    char **argv;
     struct cli_file *log; /* run.log, or NULL */
     double started;       /* seconds, monotonic */
     int verbose;          /* 0: warnings, 1: info, 2: debug */
     bool quiet, colour;
-    bool bar; /* the cursor stands behind a progress bar */
+    bool no_room; /* a file could not be written because the disk is full */
+    bool bar;     /* the cursor stands behind a progress bar */
 } cli;
 
 /* The whole program. argv as in main. */
 int cli_main(int argc, char **argv, const cli_host *host);
+/* The command of argv[1], in a program that has begun. */
+int cli_command_line(cli *c, int argc, char **argv);
 
 /* ---- messages (message.c) ---- */
 
@@ -110,6 +118,8 @@ typedef struct cli_file {
     int code; /* exit code of the first failure */
 } cli_file;
 int cli_file_create(cli *c, const char *path, cli_file *out);
+/* Behind what there is. */
+int cli_file_append(cli *c, const char *path, cli_file *out);
 void cli_file_write(cli_file *f, const char *data, size_t bytes);
 void cli_file_flush(cli_file *f);
 /* Flushes, syncs, closes, frees; safe on a zeroed struct. Returns the code of the first failure. */
@@ -137,11 +147,13 @@ enum cli_command_bit {
     CLI_EXPORT = 128,
     CLI_STATUS = 256,
     CLI_REPORT = 512,
+    CLI_RESUME = 1024,
     CLI_RUNS = CLI_RELAX | CLI_MD | CLI_STATIC,
-    CLI_MODELS = CLI_RUNS | CLI_VALIDATE, /* take a model and structures */
+    CLI_CAMPAIGNS = CLI_RUNS | CLI_RUN | CLI_RESUME, /* keep a directory that can be resumed */
+    CLI_MODELS = CLI_RUNS | CLI_VALIDATE,            /* take a model and structures */
     CLI_JOBS = CLI_RUN | CLI_CHECK,
-    CLI_READS = CLI_MODELS | CLI_INFO | CLI_JOBS,     /* structures */
-    CLI_SHOWS = CLI_EXPORT | CLI_STATUS | CLI_REPORT, /* take the directory of a run */
+    CLI_READS = CLI_MODELS | CLI_INFO | CLI_JOBS | CLI_RESUME, /* structures */
+    CLI_SHOWS = CLI_EXPORT | CLI_STATUS | CLI_REPORT,          /* take the directory of a run */
     CLI_ALL = CLI_READS | CLI_SHOWS
 };
 
@@ -152,12 +164,12 @@ enum cli_velocities { CLI_VELOCITIES_AUTO, CLI_VELOCITIES_NEW, CLI_VELOCITIES_KE
 
 /* Values of the options, in the types that ath_option lays down. Texts belong to argv. */
 typedef struct cli_settings {
-    const char *model, *out, *device, *skip;
+    const char *model, *out, *device, *skip, *walltime;
     const char *integrator, *pressure, *coupling, *friction, *tau_t, *tau_p, *ramp; /* or NULL */
-    double fmax, smax, timestep, temperature;
+    double fmax, smax, timestep, temperature, checkpoint, max_quarantined;
     int64_t steps, every, velocities, threads, seed, max_systems, max_atoms;
     int64_t volume, ensemble, log, positions, per_system, cell;
-    int64_t strict, overwrite, verbose, quiet, help, version;
+    int64_t no_sync, strict, overwrite, verbose, quiet, help, version;
     int64_t models, integrators, devices;
     const char *state, *stage, *reason; /* export; or NULL */
     int64_t format, json;
@@ -188,7 +200,7 @@ typedef struct cli_command {
 } cli_command;
 extern const cli_command cli_command_relax, cli_command_md, cli_command_static, cli_command_run,
     cli_command_check, cli_command_validate, cli_command_info, cli_command_export,
-    cli_command_status, cli_command_report;
+    cli_command_status, cli_command_report, cli_command_resume;
 
 /* argv[0] is the name of the command. */
 int cli_options_parse(cli *c, const cli_command *command, int argc, char **argv, cli_settings *out);

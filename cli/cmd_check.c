@@ -414,15 +414,22 @@ static int check_open(check *k)
     const cli_engine_flow nothing = {0};
     const cli_input_limits limits = {s->max_systems, s->max_atoms, k->plan->max_edges};
     const int64_t before = check_mark(k);
-    int code = k->no_out ? CLI_OK : cli_folder_check(c, s->out, s->overwrite != 0);
-    code = code ? code : cli_engine_open(c, s, k->plan, &k->engine);
+    cli_streams nowhere = {.c = c};
+    cli_text record = {0};
+    int code = cli_engine_open(c, s, k->plan, &k->engine);
     k->model = c->memory.now - before;
+    if (!code && !k->no_out) {
+        cli_record(c, s, k->plan, &k->engine, &record);
+        code = cli_text_check(c, &record);
+        code = code ? code : cli_folder_check(c, s->out, s->overwrite != 0, &record);
+        cli_text_free(c, &record);
+    }
     if (!code) {
         code = cli_input_open(c, s, &k->input);
         code = k->plan->job_input ? cli_job_code(k->plan, code) : code;
     }
     code = code ? code : cli_input_limit(c, &k->input, k->engine.model, &limits);
-    code = code ? code : cli_job_parts_open(c, k->job, NULL, &k->engine.parts);
+    code = code ? code : cli_job_parts_open(c, k->job, &nowhere, &k->engine.parts);
     code = code ? code : cli_engine_build(c, s, k->plan, &nothing, &k->engine);
     if (!code) { /* hooks and sinks can be made; they are not counted */
         ath_dynamics_destroy(&k->engine.dynamics);

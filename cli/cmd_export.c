@@ -1,8 +1,8 @@
 /* athanor export: results of a campaign out of its journal, whether it runs or not. */
 #include <string.h>
 
-#include "campaign.h"
 #include "export.h"
+#include "inspect.h"
 
 /* The number of a word among the names that `name` gives for 0 to n - 1; else what there is. */
 static int export_word(cli *c, const char *what, const char *word, const char *(*name)(int), int n,

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "campaign.h"
+#include "inspect.h"
 #include "run.h"
 
 enum { STATUS_BAR = 40, STATUS_COUNT_BAR = 30, STATUS_LABEL = 16 };

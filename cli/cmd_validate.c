@@ -119,7 +119,7 @@ static int validate_folder(validate *t, const cli_run_plan *plan)
     cli_text job = {0}, path = {0};
     cli_record(c, s, plan, &t->engine, &job);
     int code = cli_text_check(c, &job);
-    code = code ? code : cli_folder_create(c, s->out, s->overwrite != 0, &job, NULL);
+    code = code ? code : cli_folder_create(c, s->out, s->overwrite != 0, &job, NULL, NULL);
     code = code ? code : cli_folder_path(c, s->out, "run.log", &path);
     code = code ? code : cli_file_create(c, path.data, &t->log);
     cli_text_free(c, &path);
@@ -141,7 +141,7 @@ static int validate_open(validate *t, const cli_run_plan *plan)
         return cli_fail(c, CLI_USAGE, "validate: no input (try --help)");
     }
     int code = validate_skip(c, s->skip, &skip);
-    code = code || !s->out ? code : cli_folder_check(c, s->out, s->overwrite != 0);
+    code = code || !s->out ? code : cli_folder_check(c, s->out, s->overwrite != 0, NULL);
     code = code ? code : cli_engine_open(c, s, plan, &t->engine);
     code = code ? code : cli_input_open(c, s, &t->input);
     t->validation = (cli_validation){

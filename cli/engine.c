@@ -110,6 +110,8 @@ static ath_dynamics_config engine_config(const cli_settings *s, const cli_run_pl
     config.max_batch_size = (int32_t)s->max_systems;
     config.refill_frequency = (int32_t)plan->refill;
     config.rejected = flow->rejected;
+    config.known = flow->known;
+    config.stop = flow->stop;
     config.progress = flow->progress;
     config.user = flow->user;
     return config;

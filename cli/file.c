@@ -17,6 +17,7 @@ static int file_fail(cli_file *f, const char *what, int64_t error)
     if (!f->code) {
         cli *c = f->c;
         struct cli_file *log = c->log;
+        c->no_room |= error == -ENOSPC || error == -EDQUOT || error == -EFBIG;
         f->code = CLI_IO;
         c->log = log == f ? NULL : log; /* the log cannot report its own failure to itself */
         cli_fail(c, CLI_IO, "cannot %s '%s': %s", what, f->path.data, strerror((int)-error));
@@ -25,7 +26,7 @@ static int file_fail(cli_file *f, const char *what, int64_t error)
     return f->code;
 }
 
-int cli_file_create(cli *c, const char *path, cli_file *out)
+static int file_open(cli *c, const char *path, int flags, cli_file *out)
 {
     const ath_io *io = &c->host.io;
     *out = (cli_file){.c = c, .fd = -1};
@@ -33,7 +34,7 @@ int cli_file_create(cli *c, const char *path, cli_file *out)
     cli_text_add(c, &out->buffer, "", 0);
     int code = cli_text_check(c, out->path.failed ? &out->path : &out->buffer);
     while (!code && out->fd < 0) {
-        out->fd = io->open(io->user, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        out->fd = io->open(io->user, path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
         if (out->fd < 0 && out->fd != -EINTR) {
             code = file_fail(out, "create", out->fd);
         }
@@ -44,6 +45,16 @@ int cli_file_create(cli *c, const char *path, cli_file *out)
         *out = (cli_file){0};
     }
     return code;
+}
+
+int cli_file_create(cli *c, const char *path, cli_file *out)
+{
+    return file_open(c, path, O_TRUNC, out);
+}
+
+int cli_file_append(cli *c, const char *path, cli_file *out)
+{
+    return file_open(c, path, O_APPEND, out);
 }
 
 void cli_file_flush(cli_file *f)

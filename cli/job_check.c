@@ -134,9 +134,11 @@ static void check_velocities(job_reader *r, const job_node *node, const job_plac
 /* ---- files ---- */
 
 /* Names in DIR that are taken before any hook or sink has one. */
-static const char *const check_taken[] = {"job.yaml",        "job.json",    "final.extxyz",
-                                          "traj.extxyz",     "results.csv", "run.log",
-                                          "unsorted.extxyz", NULL};
+static const char *const check_taken[] = {
+    "job.yaml",    "job.json",    "command.json",  "final.extxyz",
+    "traj.extxyz", "thermo.csv",  "journal",       "checkpoint.",
+    "reserve",     "results.csv", "progress.json", "run.log",
+    "quarantine",  "STOP",        "report.html",   NULL};
 
 typedef struct check_files {
     const char **names; /* [n], borrowed */

@@ -12,28 +12,36 @@ enum { HOOKS_EVENTS = 100000, HOOKS_MAX_PAIRS = ATH_N_STAGES * ATH_N_STAGES };
 /* Where these are made: DIR, or nowhere. */
 typedef struct hooks_maker {
     cli *c;
+    cli_streams *streams;
     const char *folder;
     cli_job_parts *parts;
 } hooks_maker;
 
 /* ---- sinks ---- */
 
+static ath_status hooks_frame(void *user, const ath_system *system)
+{
+    cli_frames *f = user;
+    const ath_status status = cli_frames_write(f, system);
+    /* at once, so that a full disk is told to the run that filled it */
+    return status < 0 || !f->writer ? status : ath_writer_flush(f->writer, false);
+}
+
 /* A sink of the job, at the end of parts->sinks. */
 static ath_status hooks_sink(const hooks_maker *m, const cli_job_sink *from, ath_sink **out)
 {
     cli *c = m->c;
-    cli_text path = {0};
     ath_status status = ATH_E_NO_MEMORY;
-    const unsigned what = (from->forces ? ATH_EXTXYZ_FORCES : 0u) |
-                          (from->velocities ? ATH_EXTXYZ_VELOCITIES : 0u) | ATH_EXTXYZ_FIXED;
     if (!m->folder || from->type == CLI_JOB_SINK_MEMORY) {
         status = ath_sink_memory(c->ctx, m->folder ? from->capacity : 0, out);
     } else {
-        cli_text_print(c, &path, "%s/%s", m->folder, from->path);
-        if (!path.failed) {
-            status = ath_sink_file(c->ctx, path.data, what, false, false, out);
-        }
-        cli_text_free(c, &path);
+        cli_frames *frames = &m->parts->frames[m->parts->n_frames++];
+        frames->total = true;
+        frames->what = (from->forces ? ATH_EXTXYZ_FORCES : 0u) |
+                       (from->velocities ? ATH_EXTXYZ_VELOCITIES : 0u) | ATH_EXTXYZ_FIXED;
+        status = cli_frames_add(m->streams, from->path, frames)
+                     ? ATH_E_NO_MEMORY
+                     : ath_sink_callback(c->ctx, hooks_frame, frames, out);
     }
     if (status >= 0) {
         m->parts->sinks[m->parts->n_sinks++] = *out;
@@ -72,11 +80,20 @@ static ath_status hooks_log(const hooks_maker *m, const cli_job_hook *from, ath_
         .size = sizeof config,
         .format = from->format == CLI_JOB_JSONL ? ATH_LOG_JSON_LINES : ATH_LOG_CSV,
         .path = path.data,
+        .append = m->folder != NULL,
+        .mended = m->folder != NULL,
         .thermo = from->thermo != 0,
         .own_steps =
             from->own_steps != 0, /* and rows are written at once: a failure is the run's */
     };
-    const ath_status status = path.failed ? ATH_E_NO_MEMORY : ath_hook_log(c->ctx, &config, out);
+    ath_status status = path.failed ? ATH_E_NO_MEMORY : ath_hook_log(c->ctx, &config, out);
+    if (status >= 0 && m->folder) {
+        const cli_stream stream = {.name = from->path, .format = ATH_TEXT_LINES};
+        status = cli_streams_add(m->streams, &stream) ? ATH_E_NO_MEMORY : ATH_OK;
+        if (status < 0) {
+            ath_hook_free(out);
+        }
+    }
     cli_text_free(c, &path);
     return status;
 }
@@ -209,9 +226,9 @@ static void hooks_count(const cli_job *job, size_t *n_hooks, size_t *n_sinks)
     *n_sinks = *n_hooks + job->n_sinks + 1; /* a hook has one at most; and the chain */
 }
 
-int cli_job_parts_open(cli *c, const cli_job *job, const char *folder, cli_job_parts *out)
+int cli_job_parts_open(cli *c, const cli_job *job, cli_streams *streams, cli_job_parts *out)
 {
-    const hooks_maker maker = {c, folder, out};
+    const hooks_maker maker = {c, streams, streams->folder, out};
     size_t n_hooks = 0, n_sinks = 0;
     hooks_count(job, &n_hooks, &n_sinks);
     *out = (cli_job_parts){0};
@@ -221,9 +238,11 @@ int cli_job_parts_open(cli *c, const cli_job *job, const char *folder, cli_job_p
     }
     out->job = job;
     if (!cli_resize(c, &out->hooks, 0, n_hooks * sizeof *out->hooks) ||
-        !cli_resize(c, &out->sinks, 0, n_sinks * sizeof *out->sinks)) {
+        !cli_resize(c, &out->sinks, 0, n_sinks * sizeof *out->sinks) ||
+        !cli_resize(c, &out->frames, 0, n_sinks * sizeof *out->frames)) {
         return cli_fail(c, CLI_INTERNAL, "out of memory");
     }
+    memset(out->frames, 0, n_sinks * sizeof *out->frames);
     ath_status status = hooks_list(&maker, job->hooks, job->n_hooks);
     out->n_own = out->n_hooks;
     for (size_t i = 0; i < job->n_stages && status >= 0; i++) {
@@ -250,6 +269,10 @@ void cli_job_parts_close(cli *c, cli_job_parts *parts)
     while (parts->n_sinks > 0) { /* the chain comes last, and goes first */
         ath_sink_destroy(&parts->sinks[--parts->n_sinks]);
     }
+    for (size_t i = 0; i < parts->n_frames; i++) {
+        (void)cli_frames_close(&parts->frames[i]);
+    }
+    (void)cli_resize(c, &parts->frames, n_sinks * sizeof *parts->frames, 0);
     (void)cli_resize(c, &parts->hooks, n_hooks * sizeof *parts->hooks, 0);
     (void)cli_resize(c, &parts->sinks, n_sinks * sizeof *parts->sinks, 0);
     *parts = (cli_job_parts){0};
@@ -293,10 +316,14 @@ int cli_job_parts_finish(cli *c, cli_job_parts *parts, const char *folder)
 {
     const cli_job *job = parts->job;
     const ath_hook *hooks = parts->hooks;
+    int code = CLI_OK;
     if (!job) {
         return CLI_OK;
     }
-    int code = hooks_finish(c, job->hooks, job->n_hooks, hooks, folder);
+    for (size_t i = 0; i < parts->n_frames && !code; i++) {
+        code = cli_frames_close(&parts->frames[i]);
+    }
+    code = code ? code : hooks_finish(c, job->hooks, job->n_hooks, hooks, folder);
     hooks += job->n_hooks;
     for (size_t i = 0; i < job->n_stages && !code; i++) {
         code = hooks_finish(c, job->stages[i].hooks, job->stages[i].n_hooks, hooks, folder);

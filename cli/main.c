@@ -1,8 +1,12 @@
 /* The program's entry: the operating system as host, and the signals that ask it to stop.
  *
- * The first SIGINT or SIGTERM lets the run end at the next boundary of a step and write what is
- * finished; the second one ends the program at once.
+ * The first SIGINT, SIGTERM or SIGUSR1 lets a run end at the next boundary of a step, with a
+ * checkpoint; the second one lets it end without; the third ends the program at once. Whichever it
+ * is, nothing that has finished is lost. A limit on the size of files is told by the call that
+ * meets it, not by a signal.
  */
+#include <unistd.h>
+
 #include "cli.h"
 
 static volatile sig_atomic_t main_interrupted;
@@ -10,7 +14,10 @@ static volatile sig_atomic_t main_interrupted;
 static void main_interrupt(int signal_number)
 {
     (void)signal_number;
-    main_interrupted = 1;
+    if (main_interrupted >= 2) {
+        _exit(CLI_INTERRUPTED);
+    }
+    main_interrupted++;
 }
 
 int main(int argc, char **argv)
@@ -21,9 +28,12 @@ int main(int argc, char **argv)
         .err = stderr,
         .interrupted = &main_interrupted,
     };
-    struct sigaction action = {.sa_handler = main_interrupt, .sa_flags = SA_RESETHAND | SA_RESTART};
+    struct sigaction action = {.sa_handler = main_interrupt, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGXFSZ, &action, NULL);
     return cli_main(argc, argv, &host);
 }

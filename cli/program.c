@@ -8,19 +8,13 @@
 #include "cli.h"
 #include "host.h"
 
-static const cli_command *const program_commands[] = {&cli_command_relax,
-                                                      &cli_command_md,
-                                                      &cli_command_static,
-                                                      &cli_command_run,
-                                                      &cli_command_check,
-                                                      &cli_command_status,
-                                                      &cli_command_report,
-                                                      &cli_command_export,
-                                                      &cli_command_validate,
-                                                      &cli_command_info,
-                                                      NULL};
+static const cli_command *const program_commands[] = {
+    &cli_command_relax,  &cli_command_md,       &cli_command_static, &cli_command_run,
+    &cli_command_resume, &cli_command_check,    &cli_command_status, &cli_command_report,
+    &cli_command_export, &cli_command_validate, &cli_command_info,   NULL};
 
-#define PROGRAM_COMMANDS "relax, md, static, run, check, status, report, export, validate or info"
+#define PROGRAM_COMMANDS                                                                           \
+    "relax, md, static, run, resume, check, status, report, export, validate or info"
 
 static void program_log(void *user, ath_log_level level, const char *component, const char *text)
 {
@@ -47,11 +41,11 @@ static void program_usage(FILE *to)
         "  64 usage; 65 bad model or job file, bad structure under --strict, or nothing left to "
         "do;\n"
         "  66 missing input; 70 internal error or out of memory; 73 output cannot be created;\n"
-        "  74 i/o error; 75 interrupted\n",
+        "  74 i/o error; 75 stopped, the same command or athanor resume DIR goes on\n",
         to);
 }
 
-static int program_command(cli *c, int argc, char **argv)
+int cli_command_line(cli *c, int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : NULL;
     cli_settings settings;
@@ -92,11 +86,14 @@ static int program_command(cli *c, int argc, char **argv)
 
 int cli_main(int argc, char **argv, const cli_host *host)
 {
+    volatile sig_atomic_t never = 0;
     cli c = {
         .host = host->context,
         .out = host->out,
         .err = host->err,
-        .interrupted = host->interrupted,
+        .interrupted = host->interrupted ? host->interrupted : &never,
+        .argc = argc,
+        .argv = argv,
         .started = cli_clock(),
     };
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -114,7 +111,7 @@ int cli_main(int argc, char **argv, const cli_host *host)
     if (status < 0) {
         return cli_fail(&c, CLI_INTERNAL, "%s", ath_status_text(status));
     }
-    int code = program_command(&c, argc, argv);
+    int code = cli_command_line(&c, argc, argv);
     ath_context_destroy(&c.ctx);
     if ((fflush(c.out) != 0 || ferror(c.out)) && code != CLI_INTERNAL) {
         code = cli_fail(&c, CLI_IO, "cannot write to standard output");

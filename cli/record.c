@@ -42,10 +42,31 @@ static void record_stages(cli *c, cli_text *t, const cli_run_plan *plan, const c
         cli_text_print(c, t, "%s\n    {\"name\": ", i ? "," : "");
         cli_text_json(c, t, plan->stages[i].name);
         cli_text_print(c, t, ", \"integrator\": ");
-        cli_text_json(c, t, ath_integrator_text(engine->integrators[i]));
+        if (engine->integrators[i]) {
+            cli_text_json(c, t, ath_integrator_text(engine->integrators[i]));
+        } else {
+            cli_text_print(c, t, "null");
+        }
         cli_text_print(c, t, "}");
     }
     cli_text_print(c, t, "\n  ]");
+}
+
+/* What the stages are is in job.yaml; here is a hash of all of it that matters for the results. */
+static void record_job(cli *c, cli_text *t, const cli_job *job)
+{
+    static char nowhere[] = "-";
+    cli_job plain = *job;
+    cli_text text = {0};
+    char hash[33];
+    plain.out = nowhere;
+    plain.threads = plain.strict = plain.overwrite = 0;
+    plain.limits.systems = 1;
+    cli_job_print(c, &plain, &text);
+    ath_uid_format(ath_uid_of_text(text.data ? text.data : ""), hash);
+    t->failed = t->failed || text.failed;
+    cli_text_print(c, t, ",\n  \"job_hash\": \"%s\"", hash);
+    cli_text_free(c, &text);
 }
 
 void cli_record(cli *c, const cli_settings *s, const cli_run_plan *plan, const cli_engine *engine,
@@ -63,11 +84,13 @@ void cli_record(cli *c, const cli_settings *s, const cli_run_plan *plan, const c
     cli_text_print(c, t, ",\n  \"model_hash\": ");
     cli_text_json(c, t, ath_model_hash(engine->model));
     if (plan->job) {
-        record_stages(c, t, plan, engine);
-    } else if (engine->integrators[0]) {
-        cli_text_print(c, t, ",\n  \"integrator\": ");
-        cli_text_json(c, t, ath_integrator_text(engine->integrators[0]));
+        record_job(c, t, plan->job);
     }
+    record_stages(c, t, plan, engine);
+    cli_text_print(c, t, ",\n  \"momenta\": \"%s\"",
+                   !(plan->what & ATH_EXTXYZ_VELOCITIES) ? "none"
+                   : plan->sparse_velocities             ? "moving"
+                                                         : "all");
     cli_text_print(c, t, ",\n  \"options\": {");
     int n = 0;
     for (const cli_option *o = cli_options; o->option.name; o++) {

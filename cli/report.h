@@ -4,9 +4,9 @@
 #ifndef ATHANOR_CLI_REPORT_H
 #define ATHANOR_CLI_REPORT_H
 
-#include "campaign.h"
 #include "export.h"
 #include "histogram.h"
+#include "inspect.h"
 #include "output.h"
 
 enum {

@@ -1,13 +1,13 @@
 /* A run: opens what a command needs, lets the engine work through the input, and closes the books.
  *
- * Every structure of the input ends in exactly one row: finished, step limit, failed or rejected.
- * That is checked at the end. When a run is stopped (a signal, --strict, a failure) what has
- * finished until then is written as usual, where the disk allows.
+ * Every structure of the input ends in exactly one record: finished, step limit, failed or
+ * rejected. That is checked at the end. With a directory the run is a campaign: when it is stopped,
+ * or dies, the same command goes on; final.extxyz and results.csv are written when all is done.
  */
+#include <errno.h>
 #include <string.h>
 
-#include "input.h"
-#include "run.h"
+#include "store.h"
 
 enum { RUN_TEXT = 640 };    /* of a message about a structure */
 enum { RUN_WARNINGS = 10 }; /* rejected and failed structures that are reported one by one */
@@ -18,16 +18,20 @@ typedef struct run {
     const cli_run_plan *plan;
     cli_engine engine;
     cli_input input;
-    ath_sink *sink;     /* what has come to an end */
-    const char **names; /* [plan->n_stages], of the stages */
+    ath_sink *sink;            /* what has come to an end */
+    cli_manifest_stage *names; /* [plan->n_stages], of the stages */
+    cli_store store;
     cli_results results;
     cli_trajectory trajectory;
     cli_thermo thermo;
     cli_progress progress;
     cli_file log;
-    int code; /* why a callback stopped the run */
-    bool output_failed, complete;
-    bool broken; /* the engine has failed, not only stopped */
+    int code;       /* why a callback stopped the run */
+    int64_t n_lost; /* structures that failed or were rejected, in this run */
+    bool complete;
+    bool full;    /* the job's own sinks have no room */
+    bool resumes; /* there was a directory of this job */
+    bool broken;  /* the engine has failed, not only stopped */
 } run;
 
 /* ---- called by the engine ---- */
@@ -42,9 +46,7 @@ static ath_status run_stop(run *r, int code)
  * it ends the run. */
 static ath_status run_lost(run *r, const char *file, int64_t frame, const char *what)
 {
-    const cli_results *all = &r->results;
-    const int64_t n =
-        cli_results_count(all, ATH_STATE_REJECTED) + cli_results_count(all, ATH_STATE_QUARANTINED);
+    const int64_t n = ++r->n_lost;
     file = file ? file : "?";
     if (r->settings->strict) {
         return run_stop(r, cli_fail(r->c, CLI_DATA, "%s frame %lld %s (--strict)", file,
@@ -61,12 +63,18 @@ static ath_status run_lost(run *r, const char *file, int64_t frame, const char *
     return ATH_OK;
 }
 
-static ath_status run_done(void *user, const ath_system *system)
+/* A failure to write frames or rows. */
+static ath_status run_unwritten(run *r, ath_status status)
 {
-    run *r = user;
-    const int32_t *reason = ath_system_peek(system, ATH_FIELD_REASON);
+    return run_stop(r, cli_fail_status(r->c, status));
+}
+
+/* Where a system goes besides its record: sinks of the job, last row and last frame. */
+static ath_status run_hand_on(run *r, const ath_system *system)
+{
     ath_sink *output = r->engine.parts.output;
     const ath_status taken = output ? ath_sink_put(output, system) : ATH_OK;
+    r->full = taken == ATH_AGAIN;
     if (taken == ATH_AGAIN) {
         return ATH_AGAIN;
     }
@@ -74,30 +82,79 @@ static ath_status run_done(void *user, const ath_system *system)
         const int failed = cli_fail_status(r->c, taken);
         return run_stop(r, taken == ATH_E_STATE ? CLI_DATA : failed);
     }
-    const int code = cli_results_add(&r->results, system, cli_input_key(&r->input, system));
-    if (code) {
-        r->output_failed = true;
-        return run_stop(r, code);
-    }
     const int logged = cli_thermo_last(&r->thermo, system);
     if (logged) {
-        r->output_failed = true;
         return run_stop(r, logged);
     }
-    const ath_status status = cli_trajectory_last(&r->trajectory, system);
-    if (status < 0) {
-        r->output_failed = true;
-        return run_stop(r, cli_fail_status(r->c, status));
+    const ath_status status = cli_frames_write(&r->trajectory.frames, system);
+    return status < 0 ? run_unwritten(r, status) : ATH_OK;
+}
+
+/* The record, which comes last: it leans on all the others. A system that finds no room for it is
+ * handed on once. */
+static ath_status run_keep(run *r, const ath_system *system, const ath_record *record)
+{
+    cli_store *store = &r->store;
+    const bool waits = cli_store_waits(store, record->uid);
+    ath_status status = waits ? ATH_OK : run_hand_on(r, system);
+    if (status != ATH_OK) {
+        return status;
     }
-    if (reason && cli_state_of((ath_reason)*reason) == ATH_STATE_QUARANTINED) {
-        const int64_t *steps = ath_system_peek(system, ATH_FIELD_STAGE_STEPS);
-        int64_t frame = 0;
-        const char *file = ath_system_source(system, &frame);
+    status = store->campaign ? ath_sink_put(store->sink, system) : ATH_OK;
+    if (status < 0) {
+        return run_stop(r, store->code ? store->code : cli_fail_status(r->c, status));
+    }
+    if (waits || status == ATH_AGAIN) {
+        const int code = cli_store_wait(store, record->uid, status == ATH_AGAIN);
+        return code ? run_stop(r, code) : status;
+    }
+    return status;
+}
+
+static ath_status run_done(void *user, const ath_system *system)
+{
+    run *r = user;
+    const ath_record record =
+        cli_results_record(&r->results, system, cli_input_key(&r->input, system));
+    const ath_status kept = run_keep(r, system, &record);
+    if (kept != ATH_OK) {
+        return kept;
+    }
+    const int code = cli_results_add(&r->results, &record, system);
+    if (code) {
+        return run_stop(r, code);
+    }
+    if (record.state == ATH_STATE_QUARANTINED) {
         char what[RUN_TEXT];
         (void)snprintf(what, sizeof what, "failed (%s) after %lld steps",
-                       ath_reason_name((ath_reason)*reason), steps ? (long long)*steps : 0LL);
-        return run_lost(r, file, frame, what);
+                       ath_reason_name(record.reason), (long long)record.steps);
+        return run_lost(r, record.file, record.frame, what);
     }
+    return ATH_OK;
+}
+
+static bool run_known(void *user, ath_uid uid)
+{
+    return ath_campaign_known(((run *)user)->store.campaign, uid);
+}
+
+/* Whether the refusal is news: after a crash some are met again. */
+static ath_status run_refuse(run *r, const ath_record *record, bool *news)
+{
+    ath_campaign_balance before = {.size = sizeof before}, after = before;
+    ath_campaign *campaign = r->store.campaign;
+    *news = true;
+    if (!campaign) {
+        return ATH_OK;
+    }
+    (void)ath_campaign_weigh(campaign, r->engine.dynamics, &before);
+    const ath_status status = ath_campaign_refuse(campaign, record->file, record->frame,
+                                                  record->place, record->reason, record->text);
+    if (status < 0) {
+        return status;
+    }
+    (void)ath_campaign_weigh(campaign, r->engine.dynamics, &after);
+    *news = after.n_records > before.n_records;
     return ATH_OK;
 }
 
@@ -105,22 +162,32 @@ static ath_status run_rejected(void *user, const char *file, int64_t frame, ath_
                                const char *message)
 {
     run *r = user;
+    bool news = true;
     file = cli_input_refused(&r->input, file, &frame);
-    const int code =
-        cli_results_reject(&r->results, file, frame, cli_input_refused_key(&r->input), reason);
+    const ath_record record = {.state = ATH_STATE_REJECTED,
+                               .reason = reason,
+                               .frame = frame,
+                               .place = cli_input_refused_key(&r->input),
+                               .text = message,
+                               .file = file ? file : ""};
     char what[RUN_TEXT];
-    if (code) {
-        return run_stop(r, code);
-    }
     (void)snprintf(what, sizeof what, "rejected (%s): %s", ath_reason_name(reason), message);
-    return run_lost(r, file, frame, what);
+    const ath_status status = run_refuse(r, &record, &news);
+    if (status < 0) {
+        return run_stop(r, r->store.code ? r->store.code : cli_fail_status(r->c, status));
+    }
+    if (!news) {
+        return ATH_OK;
+    }
+    const int code = cli_results_add(&r->results, &record, NULL);
+    return code ? run_stop(r, code) : run_lost(r, file, frame, what);
 }
 
 static ath_status run_progress(void *user, const ath_dynamics *dynamics)
 {
     run *r = user;
-    if (r->c->interrupted && *r->c->interrupted) {
-        return run_stop(r, cli_fail(r->c, CLI_INTERRUPTED, "interrupted"));
+    if (r->store.campaign) {
+        cli_store_look(&r->store, r->settings);
     }
     return cli_progress_update(&r->progress, dynamics);
 }
@@ -132,10 +199,13 @@ static ath_status run_progress(void *user, const ath_dynamics *dynamics)
 static int run_build(run *r, const char *folder)
 {
     cli *c = r->c;
+    cli_streams *streams = &r->store.streams;
     const ath_hook hook = cli_trajectory_hook(&r->trajectory);
     const cli_engine_flow flow = {
         .sampler = r->input.sampler,
         .sink = r->sink,
+        .stop = c->interrupted,
+        .known = folder ? run_known : NULL,
         .hooks = {r->trajectory.every > 0 ? &hook : NULL,
                   r->thermo.every > 0 ? &r->thermo.hook : NULL},
         .rejected = run_rejected,
@@ -145,8 +215,14 @@ static int run_build(run *r, const char *folder)
     int code = CLI_OK;
     ath_dynamics_destroy(&r->engine.dynamics);
     cli_job_parts_close(c, &r->engine.parts);
+    cli_streams_free(streams);
+    *streams = (cli_streams){.c = c, .folder = folder};
     if (r->plan->job) {
-        code = cli_job_parts_open(c, r->plan->job, folder, &r->engine.parts);
+        code = cli_job_parts_open(c, r->plan->job, streams, &r->engine.parts);
+    }
+    if (folder && !code) {
+        code = cli_trajectory_begin(&r->trajectory, streams);
+        code = code ? code : cli_thermo_add(&r->thermo, streams);
     }
     return code ? code : cli_engine_build(c, r->settings, r->plan, &flow, &r->engine);
 }
@@ -176,7 +252,7 @@ static int run_open_log(run *r)
     cli *c = r->c;
     cli_text path = {0};
     int code = cli_folder_path(c, r->settings->out, "run.log", &path);
-    code = code ? code : cli_file_create(c, path.data, &r->log);
+    code = code ? code : cli_file_append(c, path.data, &r->log);
     cli_text_free(c, &path);
     if (!code) {
         c->log = &r->log;
@@ -184,6 +260,28 @@ static int run_open_log(run *r)
                  ath_model_text(r->engine.model));
         cli_note(c, "device %s, %d threads", ath_device_name(r->engine.device),
                  (int)ath_dynamics_n_threads(r->engine.dynamics));
+    }
+    return code;
+}
+
+/* Takes up what there is. */
+static int run_resume(run *r)
+{
+    cli *c = r->c;
+    ath_journal *journal = ath_campaign_journal(r->store.campaign);
+    int code = cli_store_resume(&r->store, &r->engine);
+    if (code || !r->resumes) {
+        return code;
+    }
+    for (int64_t i = 0; i < ath_journal_length(journal) && !code; i++) {
+        ath_record record;
+        if (ath_journal_record(journal, i, &record) == ATH_OK) {
+            code = cli_results_add(&r->results, &record, NULL);
+        }
+    }
+    if (!code) {
+        cli_say(c, "'%s' goes on: %lld structures are done, %d are under way", r->settings->out,
+                (long long)r->results.n, (int)ath_dynamics_active_batch_size(r->engine.dynamics));
     }
     return code;
 }
@@ -197,6 +295,7 @@ static int run_open_output(run *r)
     cli_text_print(c, p, "model=%s model_hash=%s program=athanor-%s",
                    ath_model_name(r->engine.model), ath_model_hash(r->engine.model), ath_version());
     code = cli_text_check(c, p);
+    r->results.form.provenance = p->data;
     if (code || !r->settings->out) {
         return code;
     }
@@ -207,32 +306,65 @@ static int run_open_output(run *r)
     code = cli_text_check(c, job.failed ? &job : &yaml);
     code = code ? code
                 : cli_folder_create(c, r->settings->out, r->settings->overwrite != 0, &job,
-                                    r->plan->job ? &yaml : NULL);
+                                    r->plan->job ? &yaml : NULL, &r->resumes);
     cli_text_free(c, &yaml);
     cli_text_free(c, &job);
+    code = code ? code : cli_store_open(&r->store, r->settings, r->plan);
     code = code ? code : run_open_log(r);
-    code = code ? code : cli_results_open(&r->results);
-    code = code ? code : cli_trajectory_open(&r->trajectory, r->settings->out);
-    code = code ? code : cli_thermo_open(&r->thermo, r->settings->out);
-    return code || !r->plan->job ? code : run_build(r, r->settings->out);
+    code = code ? code : run_build(r, r->settings->out);
+    return code ? code : run_resume(r);
 }
 
 /* ---- working and closing ---- */
+
+/* Whether a failed call said that there is no room on the disk. */
+static bool run_no_room(const run *r)
+{
+    const char *text = ath_context_message(r->c->ctx);
+    static const int errors[] = {ENOSPC, EDQUOT, EFBIG};
+    bool found = r->c->no_room;
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        found = found || strstr(text, strerror(errors[i]));
+    }
+    return found && r->store.campaign;
+}
+
+/* It can go on another time. */
+static int run_stopped(const run *r, const char *why)
+{
+    cli *c = r->c;
+    if (!r->store.campaign) {
+        return cli_fail(c, CLI_INTERRUPTED, "%s", why);
+    }
+    return cli_fail(c, CLI_INTERRUPTED,
+                    "%s: %lld structures are done, %d are under way; athanor resume %s goes on",
+                    why, (long long)r->results.n,
+                    (int)ath_dynamics_active_batch_size(r->engine.dynamics), r->settings->out);
+}
 
 /* What a status that ended the run means for who started it. */
 static int run_verdict(const run *r, ath_status status)
 {
     cli *c = r->c;
+    if (status == ATH_AGAIN && *c->interrupted) {
+        return run_stopped(r, c->why ? c->why : "interrupted");
+    }
+    if (status == ATH_AGAIN && !r->full) {
+        return run_stopped(r, "there is no room on the disk");
+    }
     if (status == ATH_AGAIN) {
         return cli_fail(c, CLI_DATA, "the sinks of the job are full, and %d structures wait",
                         (int)ath_dynamics_active_batch_size(r->engine.dynamics));
+    }
+    if (status == ATH_E_IO && run_no_room(r)) {
+        return run_stopped(r, ath_context_message(c->ctx));
     }
     const int code = cli_fail_status(c, status);
     if (status == ATH_E_RANGE) { /* file@N without a frame N */
         return CLI_NO_INPUT;
     }
-    if (status == ATH_E_STATE && r->plan->job) { /* a hook that is to end the run */
-        return CLI_DATA;
+    if (status == ATH_E_STATE && (r->plan->job || r->store.campaign)) {
+        return CLI_DATA; /* a hook that is to end the run, or too many that failed */
     }
     return code == CLI_USAGE ? CLI_INTERNAL : code;
 }
@@ -240,14 +372,19 @@ static int run_verdict(const run *r, ath_status status)
 static int run_work(run *r)
 {
     cli *c = r->c;
-    if (!c->quiet) {
+    if (!c->quiet || r->store.campaign) {
         cli_input_count(c, &r->input);
     }
-    cli_progress_begin(&r->progress);
-    const ath_status status = ath_dynamics_run(r->engine.dynamics, NULL, ATH_UNSET);
+    cli_progress_begin(&r->progress, r->engine.dynamics);
+    const ath_status status = r->store.campaign
+                                  ? ath_campaign_run(r->store.campaign, r->engine.dynamics)
+                                  : ath_dynamics_run(r->engine.dynamics, NULL, ATH_UNSET);
     r->progress.seconds_run = cli_seconds(c) - r->progress.first;
     cli_clear_bar(c);
     r->complete = status == ATH_OK;
+    if (r->code == CLI_IO && run_no_room(r)) {
+        return run_stopped(r, "there is no room on the disk");
+    }
     if (r->complete || r->code) {
         return r->code;
     }
@@ -282,7 +419,12 @@ static cli_balance run_balance(const run *r)
         b.n_engine_rejected = stats.n_rejected;
     }
     const int64_t ended = b.n_finished + b.n_step_limit + b.n_failed;
-    b.n_open = ath_dynamics_active_batch_size(r->engine.dynamics) - (ended - b.n_handed_over);
+    b.n_open = ath_dynamics_active_batch_size(r->engine.dynamics);
+    if (!r->store.campaign) {
+        b.n_open -= ended - b.n_handed_over;
+    } else if (!r->complete) { /* some that are done may not have come by again */
+        b.n_in = ended + b.n_rejected + b.n_open;
+    }
     return b;
 }
 
@@ -290,7 +432,7 @@ static cli_balance run_balance(const run *r)
 static int run_judge(run *r, const cli_balance *b)
 {
     cli *c = r->c;
-    const int64_t n = (int64_t)r->results.n_rows;
+    const int64_t n = r->results.n;
     if (n == b->n_rejected) {
         return cli_fail(c, CLI_DATA,
                         n ? "every structure of the input was rejected"
@@ -303,8 +445,15 @@ static int run_judge(run *r, const cli_balance *b)
 static int run_audit(const run *r, const cli_balance *b, int code)
 {
     const int64_t n = b->n_finished + b->n_step_limit + b->n_failed + b->n_rejected + b->n_open;
-    if (r->broken || code == CLI_INTERNAL || code == CLI_IO || cli_balance_holds(b, r->complete)) {
+    const bool weighed = r->store.campaign && !r->complete; /* at the end of the run */
+    if (r->broken || code == CLI_INTERNAL || code == CLI_IO || weighed ||
+        cli_balance_holds(b, r->complete)) {
         return code;
+    }
+    if (r->store.campaign && n > b->n_in) {
+        return cli_fail(r->c, CLI_DATA,
+                        "'%s' has %lld structures that are not in the input any more",
+                        r->settings->out, (long long)(n - b->n_in));
     }
     return cli_fail(r->c, CLI_INTERNAL,
                     "%lld structures were read, but %lld are accounted for: please report this",
@@ -317,10 +466,34 @@ static int run_worse(int code, int closed)
     return closed && (code == CLI_OK || code == CLI_PARTIAL) ? closed : code;
 }
 
+/* Closes what grew with the run. */
+static int run_close_streams(run *r)
+{
+    int closed = cli_frames_close(&r->trajectory.frames);
+    closed = run_worse(cli_thermo_close(&r->thermo), closed);
+    if (r->store.campaign && r->plan->job) {
+        closed = run_worse(closed, cli_job_parts_finish(r->c, &r->engine.parts, r->settings->out));
+    }
+    return closed;
+}
+
+/* What is made of the journal when the run is over, unless it is to go on. */
+static int run_close_results(run *r, bool over)
+{
+    int code = CLI_OK;
+    if (r->store.campaign) {
+        ath_journal *journal = ath_campaign_journal(r->store.campaign);
+        code = cli_results_recount(&r->results, journal);
+        if (!code && over) {
+            code = cli_results_export(&r->results, journal);
+        }
+    }
+    return !code && r->plan->table && over ? cli_results_table(&r->results) : code;
+}
+
 static int run_close_output(run *r, const cli_balance *balance, int code)
 {
     cli *c = r->c;
-    int closed = CLI_OK;
     const cli_summary summary = {
         .results = &r->results,
         .trajectory = &r->trajectory,
@@ -331,22 +504,19 @@ static int run_close_output(run *r, const cli_balance *balance, int code)
         .command = r->plan->command,
         .model = ath_model_text(r->engine.model),
         .seconds = r->progress.seconds_run,
+        .n = r->progress.first_n,
+        .atom_steps = r->progress.first_atom_steps,
         .complete = r->complete,
+        .exported = code != CLI_INTERRUPTED && code != CLI_IO,
     };
-    closed = cli_trajectory_close(&r->trajectory);
-    closed = run_worse(cli_thermo_close(&r->thermo), closed);
-    if (!closed && !r->output_failed) {
-        closed = cli_results_finish(&r->results);
-    }
-    if (!closed && r->plan->job) {
-        closed = cli_job_parts_finish(c, &r->engine.parts, r->settings->out);
-    }
-    if (!closed && r->plan->table) {
-        closed = cli_results_table(&r->results);
-    }
-    if (!closed && !r->output_failed) {
+    int closed = run_close_streams(r);
+    closed = closed ? closed : run_close_results(r, summary.exported);
+    if (!closed) {
         FILE *to = r->plan->table ? c->err : c->out;
         closed = cli_summary_print(c, &summary, c->quiet ? NULL : to);
+    }
+    if (closed == CLI_IO && run_no_room(r)) {
+        closed = run_stopped(r, "there is no room on the disk");
     }
     code = run_worse(code, closed);
     if (c->log) {
@@ -366,8 +536,9 @@ static void run_close(run *r)
     ath_dynamics_destroy(&r->engine.dynamics);
     cli_thermo_free(&r->thermo);
     ath_sink_destroy(&r->sink);
-    cli_input_close(c, &r->input);
     cli_engine_close(c, &r->engine);
+    cli_store_close(&r->store);
+    cli_input_close(c, &r->input);
     (void)cli_resize(c, &r->names, r->plan->n_stages * sizeof *r->names, 0);
 }
 
@@ -386,21 +557,28 @@ static int run_begin(run *r)
         return cli_fail(c, CLI_INTERNAL, "out of memory");
     }
     for (size_t i = 0; i < plan->n_stages; i++) {
-        r->names[i] = plan->stages[i].name;
+        r->names[i] = (cli_manifest_stage){.name = (char *)plan->stages[i].name};
     }
     r->results = (cli_results){
         .c = c,
-        .stages = r->names,
-        .n_stages = plan->n_stages,
+        .form = {.c = c,
+                 .stages = r->names,
+                 .n_stages = plan->n_stages,
+                 .what = plan->what,
+                 .sparse_velocities = plan->sparse_velocities},
         .folder = s->out,
-        .what = plan->what,
-        .sparse_velocities = plan->sparse_velocities,
         .table = plan->table,
     };
     r->trajectory = (cli_trajectory){
-        .c = c, .every = s->out ? plan->every : 0, .what = plan->what | plan->frame};
+        .c = c, .every = s->out ? plan->every : 0, .frames = {.what = plan->what | plan->frame}};
+    r->store = (cli_store){.c = c, .folder = s->out, .input = &r->input};
     r->thermo = (cli_thermo){.c = c, .every = s->out ? plan->log : 0, .timestep = plan->timestep};
-    r->progress = (cli_progress){.c = c, .command = plan->command->name, .results = &r->results};
+    r->progress = (cli_progress){
+        .c = c, .command = plan->command->name, .results = &r->results, .folder = s->out};
+    if (s->walltime && cli_walltime(s->walltime) < 0.0) {
+        return cli_fail(c, CLI_USAGE, "%s: --max-walltime '%s' is no time (90s, 30m, HH:MM:SS)",
+                        plan->command->name, s->walltime);
+    }
     int code = cli_thermo_begin(&r->thermo);
     code = code ? code : run_open_engine(r);
     return code ? code : run_open_output(r);
@@ -419,7 +597,7 @@ int cli_run(cli *c, const cli_settings *settings, const cli_run_plan *plan)
         code = run_audit(&r, &balance, code);
         code = run_close_output(&r, &balance, code);
     } else {
-        (void)cli_trajectory_close(&r.trajectory);
+        (void)cli_frames_close(&r.trajectory.frames);
         (void)cli_thermo_close(&r.thermo);
     }
     run_close(&r);

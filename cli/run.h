@@ -8,59 +8,60 @@
 #include <athanor/extxyz.h>
 
 #include "cli.h"
+#include "export.h"
 #include "input.h"
 #include "job.h"
+#include "stream.h"
 
 /* ---- output directory (folder.c) ---- */
 
-/* Makes `path` with job.json inside, and with job.yaml unless that is NULL, by one rename. An
- * existing one is replaced if `overwrite` is set and it holds nothing but results of this program;
- * else that is CLI_CANNOT_CREATE. */
+/* Makes `path` with job.json and the command line inside, and with job.yaml unless that is NULL, by
+ * one rename. One that exists and is of the same job (the bytes of its job.json but for the version
+ * of the program) is kept: *resumes, unless that is NULL. Another one is replaced if `overwrite` is
+ * set and it holds nothing but results of this program; else that is CLI_CANNOT_CREATE. */
 int cli_folder_create(cli *c, const char *path, bool overwrite, const cli_text *job,
-                      const cli_text *yaml);
+                      const cli_text *yaml, bool *resumes);
 /* DIR/name in *out, which the caller frees. */
 int cli_folder_path(cli *c, const char *folder, const char *name, cli_text *out);
-/* CLI_CANNOT_CREATE if cli_folder_create would refuse this path; makes nothing. */
-int cli_folder_check(cli *c, const char *path, bool overwrite);
+/* Takes the line of job.json out that names the version of the program. */
+void cli_folder_without_version(cli_text *record);
+/* CLI_CANNOT_CREATE if cli_folder_create would refuse this path; makes nothing. job NULL: of no job
+ * that could go on. */
+int cli_folder_check(cli *c, const char *path, bool overwrite, const cli_text *job);
 
 /* ---- results (results.c) ---- */
 
-/* One structure that came to an end. */
+/* A line of the table on standard output. */
 typedef struct cli_row {
-    int64_t key;               /* sorts into input order */
-    size_t arrival;            /* breaks ties */
-    int64_t frame;             /* number of its record in unsorted.extxyz; -1: none (rejected) */
-    size_t csv, csv_bytes;     /* its line of results.csv, in `texts` */
-    size_t table, table_bytes; /* its line of the table on standard output */
+    int64_t place;    /* sorts into input order */
+    size_t arrival;   /* breaks ties */
+    size_t at, bytes; /* in `texts` */
 } cli_row;
 
 typedef struct cli_results {
     cli *c;
-    const char **stages; /* [n_stages], names */
-    size_t n_stages;
-    const char *folder;     /* NULL: nothing is written */
-    unsigned what;          /* ATH_EXTXYZ_..., columns of final.extxyz */
-    bool sparse_velocities; /* write velocities only of structures that have some */
-    bool table;             /* keep lines for the table */
-    cli_text provenance;    /* "model=emt model_hash=... program=..." */
-    ath_writer *writer;     /* of unsorted.extxyz */
-    cli_row *rows;          /* [n_rows] */
+    const char *folder; /* NULL: nothing is written */
+    bool table;         /* keep lines for the table */
+    cli_form form;
+    cli_text provenance; /* "model=emt model_hash=... program=..." */
+    cli_row *rows;       /* [n_rows] */
     size_t n_rows, max_rows;
     cli_text texts;
-    int64_t n_frames;
-    int64_t n_reason[ATH_N_REASONS];   /* structures by the reason why they ended */
+    int64_t n;                         /* structures that have ended */
+    int64_t n_reason[ATH_N_REASONS];   /* by the reason why they ended */
     int64_t n_rejected[ATH_N_REASONS]; /* those of them that were never let in */
     int64_t n_atoms;
     double worst_fmax; /* of those that are not converged and not failed, eV/angstrom */
 } cli_results;
 
-int cli_results_open(cli_results *r);
-/* Takes note of a structure that has come to an end. CLI_OK: it is accounted for. */
-int cli_results_add(cli_results *r, const ath_system *system, int64_t key);
-int cli_results_reject(cli_results *r, const char *file, int64_t frame, int64_t key,
-                       ath_reason reason);
-/* Writes final.extxyz and results.csv in input order. */
-int cli_results_finish(cli_results *r);
+/* The record of a system that has come to an end. */
+ath_record cli_results_record(const cli_results *r, const ath_system *system, int64_t place);
+/* Takes note of a structure that has come to an end; system NULL: of one that never became one. */
+int cli_results_add(cli_results *r, const ath_record *record, const ath_system *system);
+/* Counts anew what the journal has, with lines for the table. */
+int cli_results_recount(cli_results *r, ath_journal *journal);
+/* Writes final.extxyz and results.csv in input order, each there complete or not at all. */
+int cli_results_export(cli_results *r, ath_journal *journal);
 /* Lines for the table in input order, to standard output: aligned on a terminal, else TSV. */
 int cli_results_table(cli_results *r);
 void cli_results_close(cli_results *r);
@@ -78,18 +79,13 @@ double cli_max_stress(const ath_system *system, double *pressure, bool *has);
 
 typedef struct cli_trajectory {
     cli *c;
-    int64_t every; /* steps; 0: none */
-    unsigned what;
-    ath_writer *writer;
-    int64_t n_frames;
+    int64_t every;     /* steps; 0: none */
+    cli_frames frames; /* the last one of a system is written when it leaves */
 } cli_trajectory;
 
-int cli_trajectory_open(cli_trajectory *t, const char *folder);
+int cli_trajectory_begin(cli_trajectory *t, cli_streams *streams);
 /* The hook that writes the systems whose own step is a multiple of `every`. */
 ath_hook cli_trajectory_hook(cli_trajectory *t);
-/* The last frame of a system. */
-ath_status cli_trajectory_last(cli_trajectory *t, const ath_system *system);
-int cli_trajectory_close(cli_trajectory *t);
 
 /* ---- log (thermo.c) ---- */
 
@@ -98,6 +94,7 @@ typedef struct cli_thermo {
     cli *c;
     int64_t every;   /* steps; 0: none */
     double timestep; /* fs */
+    cli_text path;
     cli_file file;
     ath_hook hook; /* to be freed after the dynamics */
     int64_t n_rows;
@@ -105,7 +102,7 @@ typedef struct cli_thermo {
 
 /* Makes the hook that writes the systems whose own step is a multiple of `every`. */
 int cli_thermo_begin(cli_thermo *t);
-int cli_thermo_open(cli_thermo *t, const char *folder);
+int cli_thermo_add(cli_thermo *t, cli_streams *streams);
 /* The last row of a system. */
 int cli_thermo_last(cli_thermo *t, const ath_system *system);
 int cli_thermo_close(cli_thermo *t);
@@ -118,11 +115,13 @@ typedef struct cli_progress {
     const char *command;
     const cli_results *results;
     const cli_input *input;
+    const char *folder; /* NULL: no progress.json */
     double next, first; /* times, in seconds since the start */
+    double next_file;
     double seconds_run; /* for the summary */
     bool bar;
     ath_dynamics_stats stats; /* at the last look */
-    int64_t last_atom_steps;
+    int64_t last_atom_steps, first_atom_steps, first_n;
     double last_time;
 } cli_progress;
 
@@ -130,7 +129,8 @@ typedef struct cli_progress {
 void cli_format_large(double value, char *out, size_t bytes);
 void cli_format_seconds(double seconds, char *out, size_t bytes);
 
-void cli_progress_begin(cli_progress *p);
+/* At the beginning of a run, which may go on from an earlier one. */
+void cli_progress_begin(cli_progress *p, const ath_dynamics *dynamics);
 ath_status cli_progress_update(cli_progress *p, const ath_dynamics *dynamics);
 
 /* Where all structures are that were taken from the input. */
@@ -156,8 +156,10 @@ typedef struct cli_summary {
     int32_t n_threads;
     const cli_command *command;
     const char *model;
-    double seconds; /* of the run */
-    bool complete;  /* false: it was stopped */
+    double seconds;        /* of the run */
+    int64_t n, atom_steps; /* structures and steps that it began with */
+    bool complete;         /* false: it was stopped */
+    bool exported;         /* the results are written */
 } cli_summary;
 /* Prints to `to` (may be NULL) and into run.log. */
 int cli_summary_print(cli *c, const cli_summary *s, FILE *to);
@@ -225,13 +227,15 @@ typedef struct cli_job_parts {
     ath_sink *
         *sinks; /* [n_sinks]: those that hooks put into, then those of the job, then a chain */
     size_t n_sinks;
+    cli_frames *frames; /* [n_frames], files of sinks */
+    size_t n_frames;
     ath_sink *output; /* where systems go besides final.extxyz, one of these; NULL: nowhere */
     const cli_job *job;
 } cli_job_parts;
 
-/* Makes them. folder NULL: nothing is written, sinks have no room; to see whether they can be made.
- */
-int cli_job_parts_open(cli *c, const cli_job *job, const char *folder, cli_job_parts *out);
+/* Makes them; their files are added to `streams`. Without a folder nothing is written and sinks
+ * have no room: to see whether they can be made. */
+int cli_job_parts_open(cli *c, const cli_job *job, cli_streams *streams, cli_job_parts *out);
 /* Writes what is left to write: time lines, and a table of them into run.log. */
 int cli_job_parts_finish(cli *c, cli_job_parts *parts, const char *folder);
 /* After the dynamics is destroyed. */
@@ -252,6 +256,8 @@ typedef struct cli_engine {
 typedef struct cli_engine_flow {
     ath_sampler *sampler;
     ath_sink *sink;
+    const volatile sig_atomic_t *stop;
+    bool (*known)(void *user, ath_uid uid);
     const ath_hook *hooks[2]; /* of the first stage, besides those of the job; NULL: none */
     ath_status (*rejected)(void *user, const char *file, int64_t frame, ath_reason reason,
                            const char *message);

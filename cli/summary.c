@@ -54,8 +54,8 @@ static void summary_speed(summary_out *o, const cli_summary *s)
     char wall[40], structures[40], atoms[40];
     const double seconds = s->seconds > 0.0 ? s->seconds : 1e-9;
     cli_format_seconds(s->seconds, wall, sizeof wall);
-    cli_format_large((double)s->results->n_rows / seconds, structures, sizeof structures);
-    cli_format_large((double)stats->atom_steps / seconds, atoms, sizeof atoms);
+    cli_format_large((double)(s->results->n - s->n) / seconds, structures, sizeof structures);
+    cli_format_large((double)(stats->atom_steps - s->atom_steps) / seconds, atoms, sizeof atoms);
     summary_line(o, "wall time", "%s on %d thread%s", wall, (int)s->n_threads,
                  s->n_threads == 1 ? "" : "s");
     if (stats->atom_steps > 0) {
@@ -109,7 +109,10 @@ static void summary_books(summary_out *o, const cli_summary *s)
 static void summary_files(summary_out *o, const cli_summary *s)
 {
     const char *folder = s->results->folder;
-    if (folder) {
+    if (folder && !s->exported) {
+        summary_line(o, "written", "%s/journal; final.extxyz and results.csv come at the end",
+                     folder);
+    } else if (folder) {
         cli_text files = {0};
         const char *file = NULL;
         for (size_t i = 0; (file = cli_job_file(s->job, i)) != NULL; i++) {
@@ -132,9 +135,9 @@ int cli_summary_print(cli *c, const cli_summary *s, FILE *to)
     snprintf(model, sizeof model, "%s", s->model);
     getrusage(RUSAGE_SELF, &usage);
     cli_text_print(c, &o.text, "\nathanor %s: %lld structure%s, %lld atom%s, model %.*s%s\n",
-                   s->command->name, (long long)r->n_rows, r->n_rows == 1 ? "" : "s",
-                   (long long)r->n_atoms, r->n_atoms == 1 ? "" : "s", (int)strcspn(model, ":"),
-                   model, s->complete ? "" : " (stopped early)");
+                   s->command->name, (long long)r->n, r->n == 1 ? "" : "s", (long long)r->n_atoms,
+                   r->n_atoms == 1 ? "" : "s", (int)strcspn(model, ":"), model,
+                   s->complete ? "" : " (stopped early)");
     summary_state(&o, relax ? "converged" : "finished", r, ATH_STATE_FINISHED);
     if (relax || s->job) {
         summary_state(&o, "step limit", r, ATH_STATE_STEP_LIMIT);

@@ -76,30 +76,50 @@ int cli_thermo_begin(cli_thermo *t)
     return CLI_OK;
 }
 
-int cli_thermo_open(cli_thermo *t, const char *folder)
+/* Behind what an earlier run has left; a new file begins with its header. */
+static int thermo_open(void *owner)
 {
     static const char header[] =
         "uid,step,time_fs,energy_eV,kinetic_eV,conserved_eV,temperature_K,pressure_GPa,pxx_GPa,"
         "pyy_GPa,pzz_GPa,pyz_GPa,pxz_GPa,pxy_GPa,volume_A3,density_g_cm3,fmax_eV_A\n";
-    cli_text path = {0};
+    cli_thermo *t = owner;
+    const bool fresh = cli_file_length(t->path.data) == 0;
+    const int code = cli_file_append(t->c, t->path.data, &t->file);
+    if (!code && fresh) {
+        cli_file_write(&t->file, header, sizeof header - 1);
+    }
+    return code ? code : t->file.code;
+}
+
+static int thermo_flush(void *owner)
+{
+    cli_thermo *t = owner;
+    if (t->file.c) {
+        cli_file_flush(&t->file);
+    }
+    return t->file.code;
+}
+
+int cli_thermo_add(cli_thermo *t, cli_streams *streams)
+{
+    static char name[] = "thermo.csv";
+    const cli_stream stream = {.name = name,
+                               .format = ATH_TEXT_LINES,
+                               .open = thermo_open,
+                               .flush = thermo_flush,
+                               .owner = t};
     if (t->every <= 0) {
         return CLI_OK;
     }
-    int code = cli_folder_path(t->c, folder, "thermo.csv", &path);
-    code = code ? code : cli_file_create(t->c, path.data, &t->file);
-    cli_text_free(t->c, &path);
-    if (!code) {
-        cli_file_write(&t->file, header, sizeof header - 1);
-        code = t->file.code;
-    }
-    return code;
+    const int code = cli_folder_path(t->c, streams->folder, name, &t->path);
+    return code ? code : cli_streams_add(streams, &stream);
 }
 
 int cli_thermo_last(cli_thermo *t, const ath_system *system)
 {
     const int64_t *steps = ath_system_peek(system, ATH_FIELD_STAGE_STEPS);
     ath_log_row row = {.size = sizeof row};
-    if (t->every <= 0) {
+    if (t->every <= 0 || !t->file.c) {
         return CLI_OK;
     }
     const ath_status status = ath_log_measure(system, &row);
@@ -116,4 +136,5 @@ void cli_thermo_free(cli_thermo *t)
     if (t->every > 0) {
         ath_hook_free(&t->hook);
     }
+    cli_text_free(t->c, &t->path);
 }

@@ -73,6 +73,7 @@ typedef struct ath_hook_log_config {
      * line or has other columns. Else an existing file is ATH_E_EXISTS. After a load the hook goes
      * on behind what the checkpoint knows of, in either case. */
     bool append;
+    bool mended; /* who loads the checkpoint has put the file right (ath_campaign_trim): not cut */
     /* Instead of a file: gets each row; a negative status ends the run. path is then NULL. */
     ath_status (*row)(void *user, const ath_log_row *row);
     void *user;

@@ -42,7 +42,7 @@ typedef struct campaign_rig {
                                          behind one */
     bool files_failed;                /* in the run before */
     FILE *out;                        /* instead of `said` */
-    const volatile sig_atomic_t *interrupted;
+    volatile sig_atomic_t *interrupted;
     char *said, *told; /* standard output and error of the last run */
     size_t n_said, n_told;
 } campaign_rig;

@@ -43,7 +43,7 @@ group_run()
     cp "$here/bad.xyz" .
     two_stages >job.yaml
     expect 0 run job.yaml --out d
-    same 'files' "$(ls d | tr '\n' ' ')" 'final.extxyz job.json job.yaml results.csv run.log '
+    same 'files' "$(ls d | tr '\n' ' ')" 'command.json final.extxyz job.json job.yaml journal progress.json results.csv run.log '
     same 'header' "$(head -1 d/results.csv)" \
         'uid,file,frame,name,n_atoms,stage,state,reason,steps,energy,fmax,max_stress'
     same 'order' "$(names d/final.extxyz)" "$(names c.xyz)"
@@ -168,7 +168,7 @@ END
     expect 0 run none.yaml --out none -q
     same 'hooks that only look change nothing' "$(cksum <plain/final.extxyz)" "$(cksum <none/final.extxyz)"
     same 'files' "$(ls plain | tr '\n' ' ')" \
-        'all.jsonl final.extxyz job.json job.yaml log.csv results.csv run.log snap.xyz times.json '
+        'all.jsonl command.json final.extxyz job.json job.yaml journal log.csv progress.json results.csv run.log snap.xyz times.json '
     same 'head of the log' "$(head -1 plain/log.csv)" 'step,graph_idx,status,energy,fmax,temperature,uid'
     # own steps 0, 10, ... in all stages together; every structure makes at least 30
     same 'rows at step 0 and 20' "$(awk -F, '$1 == 0 || $1 == 20' plain/log.csv | wc -l)" 8
@@ -309,7 +309,9 @@ group_job_exits()
     # directories
     { cat job.yaml; echo 'hooks: [{type: log}]'; } >log.yaml
     expect 0 run log.yaml --out ok
-    expect 73 run log.yaml --out ok
+    expect 0 run log.yaml --out ok # goes on, and has nothing to do
+    says "'ok' goes on: [1-9][0-9]* structures are done, 0 are under way" err
+    expect 73 run job.yaml --out ok
     says 'overwrite' err
     expect 0 run log.yaml --out ok --overwrite
     { cat job.yaml; echo 'overwrite: true'; } >over.yaml
@@ -330,7 +332,10 @@ group_job_exits()
     # a full disk, and a signal
     sed 's/steps: 30/steps: 3/' job.yaml >short.yaml
     (trap '' XFSZ 2>/dev/null; ulimit -f 8; "$athanor" run short.yaml "$examples/bulk.extxyz" --out full -q 2>err)
-    same 'exit code with a full disk' $? 74
+    same 'exit code with a full disk' $? 75
+    expect 0 resume full
+    expect 0 run short.yaml "$examples/bulk.extxyz" --out roomy -q
+    cmp -s full/final.extxyz roomy/final.extxyz || bad 'a full disk has changed the results'
     sed 's/steps: 30/steps: 1e9/' job.yaml >long.yaml
     "$athanor" run long.yaml --out long -q 2>err &
     pid=$!

@@ -73,7 +73,7 @@ group_usage()
     expect 0 --version
     says '^athanor [0-9]*\.[0-9]*\.[0-9]*$' out
     expect 64 rleax
-    for command in relax md static run check validate info; do
+    for command in relax md static run resume check validate info; do
         expect 0 $command --help
         says "usage: athanor $command" out
         says '--verbose' out
@@ -148,8 +148,11 @@ group_exits()
     same 'replaced' "$(names ok/final.extxyz)" good1
     # a full disk: files may not grow beyond 4 KiB, or the device is always full
     (trap '' XFSZ 2>/dev/null; ulimit -f 8; "$athanor" relax "$examples/bulk.extxyz" --out full -q 2>err)
-    same 'exit code with a full disk' $? 74
-    says "^athanor: cannot write" err
+    same 'exit code with a full disk' $? 75
+    says "^athanor: cannot write.*athanor resume full goes on" err
+    expect 0 resume full
+    expect 0 relax "$examples/bulk.extxyz" --out roomy
+    cmp -s full/final.extxyz roomy/final.extxyz || bad 'a full disk has changed the results'
     if [ -c /dev/full ]; then
         "$athanor" static bad.xyz@0 >/dev/full 2>err
         same 'exit code with a full standard output' $? 74
@@ -160,8 +163,112 @@ group_exits()
     kill -TERM $pid
     wait $pid
     same 'exit code after a signal' $? 75
-    same 'unfinished structures' "$(wc -l <long/results.csv)" 1
+    says 'interrupted: 0 structures are done, [1-9][0-9]* are under way; athanor resume long goes on' err
+    [ ! -e long/results.csv ] || bad 'results of a run that has not ended'
     same 'left beside the outputs' "$(ls | grep -c -E '\.(new|old)\.')" 0
+}
+
+# begin DIR ARGUMENTS...: the program in the background, as $pid.
+begin()
+{
+    out=$1
+    shift
+    "$athanor" "$@" --out "$out" -q --checkpoint 0.05 2>err &
+    pid=$!
+}
+
+# equal DIR: the results, trajectory and log of DIR are those of `whole`.
+equal()
+{
+    checks=$((checks + 1))
+    for file in final.extxyz results.csv; do
+        cmp -s "whole/$file" "$1/$file" || bad "$1/$file is not that of the undisturbed run"
+    done
+    for file in "$1"/*.csv; do
+        file=$(basename "$file")
+        sort "whole/$file" >a && sort "$1/$file" >b
+        cmp -s a b || bad "rows of $1/$file are not those of the undisturbed run"
+    done
+    for file in "$1"/*.extxyz "$1"/*.xyz; do
+        file=$(basename "$file")
+        [ ! -f "$1/$file" ] || same "$1/$file" "$(grep -o 'uid=.*' "$1/$file" | sort | cksum)" \
+            "$(grep -o 'uid=.*' "whole/$file" | sort | cksum)"
+    done
+}
+
+# Stopped in every way and resumed: nothing lost, nothing twice, the same bits.
+group_resume()
+{
+    cp "$examples/clusters.extxyz" c.xyz
+    set -- md c.xyz bad.xyz --steps 20000 --every 1000 --log 500 --ensemble nvt --max-systems 3 --threads 1
+    cp "$here/bad.xyz" .
+    expect 3 "$@" --out whole
+    for how in KILL TERM INT USR1; do
+        begin "d$how" "$@"
+        sleep 0.3
+        kill -$how $pid
+        wait $pid
+        code=$?
+        [ $code -eq 3 ] || [ $how = KILL ] || same "exit code after $how" $code 75
+        expect 3 "$@" --out "d$how"
+        says 'goes on: [0-9]* structures are done' err
+        equal "d$how"
+    done
+    # again and again, and at last from elsewhere
+    begin many "$@"
+    for n in 1 2 3 4 5 6 7 8; do
+        sleep 0.15
+        kill -KILL $pid 2>/dev/null
+        wait $pid
+        "$athanor" resume many -q --checkpoint 0.05 2>err &
+        pid=$!
+    done
+    kill -TERM $pid 2>/dev/null
+    wait $pid
+    (cd / && "$athanor" resume "$OLDPWD/many" -q 2>/dev/null)
+    same 'resumed from elsewhere' $? 3
+    equal many
+    # a file STOP, and a limit of time
+    begin stop "$@"
+    sleep 0.2
+    touch stop/STOP
+    wait $pid
+    code=$?
+    [ $code -eq 3 ] || same 'exit code after STOP' $code 75
+    [ $code -eq 3 ] || says 'there is a file STOP: ' err
+    rm -f stop/STOP
+    expect 3 resume stop
+    equal stop
+    expect 75 md c.xyz --steps 1e9 --every 0 --log 0 --out time --max-walltime 1s
+    says 'the wall time is over: ' err
+    expect 64 md c.xyz --out wrong --max-walltime soon
+    # one process at a time; another job is refused
+    begin busy md c.xyz --steps 1e9 --every 0 --log 0
+    sleep 0.3
+    expect 73 resume busy
+    says 'another process' err
+    expect 73 md c.xyz --steps 1e9 --every 0 --log 0 --out busy --overwrite
+    says 'another process' err
+    kill -KILL $pid
+    wait $pid
+    expect 73 md c.xyz --steps 10 --every 0 --log 0 --out busy
+    says 'holds another job.*--overwrite' err
+    expect 0 md c.xyz --steps 10 --every 0 --log 0 --out busy --overwrite
+    expect 0 resume busy
+    says '4 structures are done, 0 are under way' err
+    mkdir empty
+    expect 66 resume empty
+    expect 66 resume nowhere
+    expect 64 resume
+    # inputs that have changed
+    sed 's/name=/name=x/' c.xyz | head -15 >more.xyz
+    cat more.xyz >>c.xyz
+    expect 0 resume busy
+    same 'what was added is done, too' "$(wc -l <busy/results.csv)" 6
+    head -15 c.xyz >less.xyz
+    mv less.xyz c.xyz
+    expect 65 resume busy
+    says 'structures that are not in the input any more' err
 }
 
 group_input()
@@ -285,7 +392,7 @@ group_bad()
 group_output()
 {
     expect 0 relax "$examples"/*.extxyz --fmax 0.02 --out r --every 50
-    same 'files' "$(ls r | tr '\n' ' ')" 'final.extxyz job.json results.csv run.log traj.extxyz '
+    same 'files' "$(ls r | tr '\n' ' ')" 'command.json final.extxyz job.json journal progress.json results.csv run.log traj.extxyz '
     same 'header' "$(head -1 r/results.csv)" \
         'uid,file,frame,name,n_atoms,stage,state,reason,steps,energy,fmax,max_stress'
     same 'order' "$(names r/final.extxyz)" "$(cat "$examples"/*.extxyz >all; names all)"

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "campaign.h"
+#include "inspect.h"
 #include "json.h"
 
 static double status_now(void)

@@ -570,7 +570,7 @@ static void test_volume_ideal(void **state)
 
 static void test_interrupted(void **state)
 {
-    static const volatile sig_atomic_t now = 1;
+    static volatile sig_atomic_t now = 1;
     wrong_rig rig;
     (void)state;
     wrong_open(&rig, WRONG_NOTHING, (ath_callback_config){0});

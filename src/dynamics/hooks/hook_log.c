@@ -413,7 +413,9 @@ static ath_status log_load(void *user, const void *data, size_t bytes)
     for (int k = 0; k < LOG_SAVED; k++) {
         length |= (uint64_t)((const uint8_t *)data)[k] << 8 * k;
     }
-    ATH__TRY(ath__file_cut(it->ctx, it->path, length));
+    if (!it->config.mended) {
+        ATH__TRY(ath__file_cut(it->ctx, it->path, length));
+    }
     it->resumed = true;
     return ATH_OK;
 }

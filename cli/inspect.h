@@ -1,8 +1,8 @@
 /* The directory of a campaign as somebody else finds it, running or not: its journal, what the
  * running program last said of itself, its checkpoints. Nothing here writes or locks anything.
  */
-#ifndef ATHANOR_CLI_CAMPAIGN_H
-#define ATHANOR_CLI_CAMPAIGN_H
+#ifndef ATHANOR_CLI_INSPECT_H
+#define ATHANOR_CLI_INSPECT_H
 
 #include "form.h"
 

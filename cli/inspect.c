@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "campaign.h"
+#include "inspect.h"
 #include "json.h"
 #include "run.h"
 
