@@ -131,8 +131,10 @@ ATH_API ath_status ath_campaign_weigh(const ath_campaign *campaign, const ath_dy
 /* ---- files that grow with a campaign ---- */
 
 typedef enum ath_text_format {
-    ATH_TEXT_LINES, /* a line is about the system whose uid (32 hexadecimal digits) stands in it */
-    ATH_TEXT_EXTXYZ /* a frame is about the system of the key uid= in its second line */
+    ATH_TEXT_LINES, /* a line is about the system whose uid (32 hexadecimal digits) stands in it;
+                       the first, if there are several */
+    ATH_TEXT_EXTXYZ /* a frame is about the system of the last key uid= in its second line: that
+                       of the caller, in what ath_extxyz_write makes */
 } ath_text_format;
 
 /* After a crash: makes a text file of frames or lines what it would be if systems that are not done

@@ -108,19 +108,20 @@ static bool trim_is_uid(const uint8_t *at, const uint8_t *end, ath_uid *out)
     return ath_uid_parse(text, out) == ATH_OK;
 }
 
-/* Whom the line is about. */
+/* Whom the line is about: the first uid in it, or that of the last key, since those of whoever
+ * writes frames stand behind all that the structure had before, texts included. */
 static bool trim_find(const trim *t, const uint8_t *line, size_t n, ath_uid *out)
 {
     static const char key[] = " uid=";
-    const size_t skip = t->format == ATH_TEXT_EXTXYZ ? sizeof key - 1 : 0;
-    for (size_t i = 0; i + skip + TRIM_UID <= n; i++) {
-        const bool begins = skip > 0 ? memcmp(line + i, key, skip) == 0
-                                     : i == 0 || !strchr("0123456789abcdef", line[i - 1]);
-        if (begins && trim_is_uid(line + i + skip, line + n, out)) {
-            return true;
-        }
+    const bool frames = t->format == ATH_TEXT_EXTXYZ;
+    const size_t skip = frames ? sizeof key - 1 : 0;
+    bool found = false;
+    for (size_t i = 0; i + skip + TRIM_UID <= n && (frames || !found); i++) {
+        const bool begins = frames ? memcmp(line + i, key, skip) == 0
+                                   : i == 0 || !strchr("0123456789abcdef", line[i - 1]);
+        found |= begins && trim_is_uid(line + i + skip, line + n, out);
     }
-    return false;
+    return found;
 }
 
 /* A frame: *bytes of it, and its second line. */

@@ -28,7 +28,8 @@ static bool trim_done(int i)
 static int model_keeps(const char *line, size_t n, const char *key)
 {
     const size_t k = strlen(key);
-    for (size_t at = 0; at + k + 32 <= n; at++) {
+    for (size_t from = 0; from + k + 32 <= n; from++) {
+        const size_t at = k > 0 ? n - k - 32 - from : from; /* the last key, or the first uid */
         size_t digits = 0;
         const char *p = line + at + k;
         while (at + k + digits < n && p[digits] && strchr("0123456789abcdef", p[digits])) {
@@ -253,6 +254,9 @@ static int trim_frame(uint64_t *x, char *out)
                           "Lattice=\"1 0 0\" uid=%s%s", "uid=%s first=1%s", "a=1 xuid=%s%s",
                           " uid=%s%s"};
     const uint32_t key = trim_random(x) % 8;
+    if (trim_random(x) % 5 == 0) { /* in a text of the structure */
+        n += sprintf(out + n, "comment=\"of uid=2a74d42615897f1675ab0eeb90ae2ef4\" ");
+    }
     n += sprintf(out + n, keys[key < 5 ? key : 0], word, end);
     for (int k = 0; k < atoms; k++) {
         n += sprintf(out + n, "Ar 0.%d 1 2%s", k, end);
