@@ -3,13 +3,15 @@
  *
  *   journal/                      what systems have come to (athanor/journal.h)
  *   checkpoint.0, checkpoint.1    two generations of all that is under way
- *   reserve                       room on the disk for one more checkpoint
+ *   reserve                       room on the disk for one more checkpoint, and for what is
+ *                                 committed before it
  *
  * A system is done when its record is committed. Between two checkpoints nothing else is written;
  * after a crash the newest checkpoint that is whole is loaded, what the journal has is left out,
  * and the rest is computed again, with the same bits. So the same program, run again on the same
  * directory, goes on; an undisturbed run and one that was killed a hundred times give the same
- * records.
+ * records. One thing may differ: with a sampler that chooses by size, system_id, which numbers
+ * systems as they are handed out.
  *
  *   ath_campaign_open(ctx, "runs/a", &config, &campaign);
  *   ath_campaign_sink(campaign, &sink);         -> sinks of the dynamics
@@ -43,7 +45,9 @@ typedef struct ath_campaign_notes {
 
 typedef struct ath_campaign_config {
     size_t size; /* sizeof(struct ath_campaign_config) */
-    /* Journal: as in ath_journal_config. ready and user are called before each group is written. */
+    /* Journal: as in ath_journal_config. ready may be called inside ath_campaign_run, _checkpoint
+     * and _refuse. If it fails with ATH_E_IO systems wait, as where the disk is full, and it is
+     * called again for the same records. */
     ath_uid identity;
     bool no_sync;
     int64_t segment_bytes;
@@ -53,7 +57,8 @@ typedef struct ath_campaign_config {
 
     ath_sampler *sampler; /* of the dynamics, borrowed; required */
     int32_t n_stages;     /* parts of the dynamics; 0: 1 */
-    /* Sorts records into the order of the input; NULL: 2 system_id + 1. */
+    /* Sorts records into the order of the input; NULL: 2 system_id + 1, for a sampler that keeps
+     * that order. */
     int64_t (*place)(void *user, const ath_system *system);
     /* Least time between two checkpoints: 0: 60 s; negative: only when the run is asked to stop.
      * It is stretched such that they cost less than 1 % of the time. */
@@ -81,11 +86,13 @@ ATH_API ath_journal *ath_campaign_journal(const ath_campaign *campaign);
 /* The sink for systems that have ended: one record each, of the stage in which it was. Owned by the
  * campaign. A full disk makes systems wait. */
 ATH_API ath_status ath_campaign_sink(ath_campaign *campaign, ath_sink **out);
-/* To be `known` of the dynamics (or called by it): whether a system is done. The first argument is
- * the campaign. */
+/* To be `known` of the dynamics, or called by it once each time: whether a system is done; if so,
+ * it is counted as taken from the input. The first argument is the campaign. */
 ATH_API bool ath_campaign_known(void *campaign, ath_uid uid);
-/* To be called by `rejected` of the dynamics: puts a record of the structure that was refused, once
- * whatever happens; its uid stands for its place in the input, and is none of a system. */
+/* To be called by `rejected` of the dynamics, each time: puts a record of the structure that was
+ * refused, once whatever happens; its uid stands for its place in the input, and is none of a
+ * system. Behind a sampler that chooses by size, the same frame of the same file, listed twice and
+ * refused by the model, has one record. */
 ATH_API ath_status ath_campaign_refuse(ath_campaign *campaign, const char *file, int64_t frame,
                                        int64_t place, ath_reason reason, const char *message);
 
@@ -97,9 +104,10 @@ ATH_API ath_status ath_campaign_resume(ath_campaign *campaign, ath_dynamics *dyn
                                        ath_device *device, bool *resumed);
 /* Runs until all is done, with a checkpoint every now and then. ATH_OK: every system of the input
  * has a committed record. ATH_AGAIN: it was asked to stop, or nothing can go on because the disk is
- * full; all that is under way is in a checkpoint, if there was room for it. ATH_E_STATE: too many
- * were quarantined. ATH_E_INTERNAL: systems do not add up. Other failures are those of the
- * dynamics; no checkpoint is written then. S */
+ * full; all that is under way is in a checkpoint, if there was room for it, the reserve included.
+ * ATH_E_STATE: too many were quarantined. ATH_E_INTERNAL: systems do not add up. Other failures are
+ * those of the dynamics; no checkpoint is written then, and none should be: what has failed in the
+ * middle is done again by who resumes. S */
 ATH_API ath_status ath_campaign_run(ath_campaign *campaign, ath_dynamics *dynamics);
 /* Commits, and writes a checkpoint over the older one. To be called between runs. S */
 ATH_API ath_status ath_campaign_checkpoint(ath_campaign *campaign, ath_dynamics *dynamics);
@@ -107,31 +115,34 @@ ATH_API ath_status ath_campaign_checkpoint(ath_campaign *campaign, ath_dynamics 
 /* Where all systems are. */
 typedef struct ath_campaign_balance {
     size_t size;       /* sizeof(struct ath_campaign_balance), set by the caller */
-    int64_t n_in;      /* taken from the input, refused ones included, by this run and those that it
-                          goes on from */
+    int64_t n_in;      /* taken from the input by the dynamics, refused ones included, in this run
+                          and those that it goes on from */
     int64_t n_done;    /* of these: have a record */
     int64_t n_open;    /* in the batch */
     int64_t n_records; /* in the journal, committed or not */
     int64_t n_checkpoints;     /* written by this object */
     double checkpoint_seconds; /* the last one took */
 } ath_campaign_balance;
-/* ATH_E_INTERNAL with the numbers if n_in is not n_done + n_open. */
+/* ATH_E_INTERNAL with the numbers if n_in is not n_done + n_open, or not what the sampler has
+ * handed out. */
 ATH_API ath_status ath_campaign_weigh(const ath_campaign *campaign, const ath_dynamics *dynamics,
                                       ath_campaign_balance *out);
 
 /* ---- files that grow with a campaign ---- */
 
 typedef enum ath_text_format {
-    ATH_TEXT_LINES, /* a line is about the system whose uid (32 hexadecimal digits) stands in it */
-    ATH_TEXT_EXTXYZ /* a frame is about the system of the key uid= in its second line */
+    ATH_TEXT_LINES, /* a line is about the system whose uid (32 hexadecimal digits) stands in it;
+                       the first, if there are several */
+    ATH_TEXT_EXTXYZ /* a frame is about the system of the last key uid= in its second line: that
+                       of the caller, in what ath_extxyz_write makes */
 } ath_text_format;
 
 /* After a crash: makes a text file of frames or lines what it would be if systems that are not done
  * had written nothing since it was `length` bytes long. So what is computed again can be appended
  * again: nothing is missing and nothing is there twice. What has no uid stays if it is the first
  * line of the file, else it goes, as does a torn end. The file must be written before the records
- * that lean on it (`ready`). Survives being killed itself. ATH_OK if there is no such file;
- * ATH_E_FORMAT if it is shorter than `length`. */
+ * that lean on it (`ready`). Survives being killed itself. ATH_OK if there is no such file and
+ * `length` is 0; ATH_E_NOT_FOUND, ATH_E_FORMAT if it is absent or shorter than `length`. */
 ATH_API ath_status ath_campaign_trim(ath_campaign *campaign, const char *path,
                                      ath_text_format format, int64_t length);
 

@@ -39,7 +39,8 @@ typedef struct ath_journal_config {
     double group_seconds;  /* age of a group after which a put commits; 0: 1 s, < 0: never */
     ath_uid identity;      /* of the campaign, kept in every segment; all zero: any */
     /* Called before a group is written: what its records lean on (files that others write) is made
-     * durable there. A failure is that of the commit; nothing has happened then. May be NULL. */
+     * durable there. A failure is that of the commit; nothing has happened then. Not called while
+     * the journal is opened. May be NULL. */
     ath_status (*ready)(void *user);
     void *user;
 } ath_journal_config;

@@ -9,10 +9,13 @@
 #include <time.h>
 
 #include "campaign/campaign_private.h"
+#include "flow/sampler_private.h"
 
 #define CAMPAIGN_SECONDS 60.0 /* between checkpoints */
 #define CAMPAIGN_SHARE 0.01   /* of the time, at most, for them */
-enum { CAMPAIGN_FIRST = 16, CAMPAIGN_FEW = 20 };
+/* CAMPAIGN_HELD: what the sampler has counted and the dynamics has not: a system for which there
+ * was no memory, a refusal that is not reported yet. */
+enum { CAMPAIGN_FIRST = 16, CAMPAIGN_FEW = 20, CAMPAIGN_HELD = 2 };
 
 double ath__campaign_clock(void)
 {
@@ -38,23 +41,27 @@ ath_status ath_campaign_weigh(const ath_campaign *c, const ath_dynamics *dyn,
                               ath_campaign_balance *out)
 {
     ath_sampler_counts counts = {.size = sizeof counts};
+    ath_dynamics_stats stats;
     if (c == NULL || dyn == NULL || out == NULL || out->size != sizeof *out) {
         return ath__fail(c ? c->ctx : NULL, ATH_E_ARGUMENT, "ath_campaign_weigh: arguments");
     }
     ATH__TRY(ath_sampler_count(c->config.sampler, &counts));
+    ATH__TRY(ath_dynamics_get_stats(dyn, &stats));
     *out = (ath_campaign_balance){.size = sizeof *out,
-                                  .n_in = counts.n_systems + counts.n_refused,
+                                  .n_in = stats.n_in + stats.n_rejected,
                                   .n_done = c->n_done,
                                   .n_open = ath_dynamics_active_batch_size(dyn),
                                   .n_records = c->journal->index.n,
                                   .n_checkpoints = c->n_checkpoints,
                                   .checkpoint_seconds = c->cost};
-    return out->n_in == out->n_done + out->n_open
+    const int64_t held = counts.n_systems + counts.n_refused - out->n_in;
+    return held >= 0 && held <= CAMPAIGN_HELD && out->n_in == out->n_done + out->n_open
                ? ATH_OK
                : ath__fail(c->ctx, ATH_E_INTERNAL,
-                           "systems do not add up: %lld were taken, %lld have a record, %lld are "
-                           "in the batch",
-                           (long long)out->n_in, (long long)out->n_done, (long long)out->n_open);
+                           "systems do not add up: %lld were handed out or refused, %lld were "
+                           "taken, %lld have a record, %lld are in the batch",
+                           (long long)(out->n_in + held), (long long)out->n_in,
+                           (long long)out->n_done, (long long)out->n_open);
 }
 
 /* Before each commit. Systems that are handed over are in the batch until all of them are. */
@@ -181,26 +188,42 @@ bool ath_campaign_known(void *campaign, ath_uid uid)
     return known;
 }
 
+/* Stands for the place of a refused structure in the input. After a crash systems may be handed out
+ * in another order, since those that are done are passed over: so the number of those before it
+ * counts only where the sampler knows one order. */
+static ath_uid campaign_refused_uid(const ath_campaign *c, const char *file, int64_t frame,
+                                    const ath_sampler_counts *counts)
+{
+    const ath_sampler *sampler = c->config.sampler;
+    const uint64_t mark = UINT64_C(0x2164657375666572); /* "refused!": what no content is */
+    const bool in_order = ath_sampler_max_systems(sampler) == 0 &&
+                          ath_sampler_max_atoms(sampler) == 0 &&
+                          ath_sampler_max_edges(sampler) == 0;
+    const ath_uid place = ath_uid_of(ath_uid_of_text(file ? file : ""), (uint64_t)frame);
+    const int64_t before = in_order                        ? counts->n_systems + counts->n_refused
+                           : ath__sampler_refused(sampler) ? counts->n_refused
+                                                           : 0;
+    return ath_uid_of((ath_uid){place.lo, place.hi ^ mark}, (uint64_t)before);
+}
+
 ath_status ath_campaign_refuse(ath_campaign *c, const char *file, int64_t frame, int64_t place,
                                ath_reason reason, const char *message)
 {
-    /* what no content has, with overwhelming likelihood: "refused!" */
-    const uint64_t mark = UINT64_C(0x2164657375666572);
     ath_sampler_counts counts = {.size = sizeof counts};
     ATH__TRY(ath_sampler_count(c->config.sampler, &counts));
-    const ath_record record = {
-        .uid = ath_uid_of((ath_uid){(uint64_t)counts.n_systems, mark}, (uint64_t)counts.n_refused),
-        .state = ATH_STATE_REJECTED,
-        .reason = reason,
-        .frame = frame,
-        .place = place,
-        .text = message,
-        .file = file};
+    const ath_record record = {.uid = campaign_refused_uid(c, file, frame, &counts),
+                               .state = ATH_STATE_REJECTED,
+                               .reason = reason,
+                               .frame = frame,
+                               .place = place,
+                               .text = message,
+                               .file = file};
+    c->n_done++; /* first: this record may complete a group, before which all is weighed */
     const ath_status status = ath_journal_put(c->journal, &record, NULL, NULL);
     if (!ath_journal_has(c->journal, record.uid, 0, NULL)) {
+        c->n_done--;
         return status;
     }
-    c->n_done++;
     /* where there was no room for the group there may be some later */
     return status == ATH_E_IO && !c->journal->dead ? ATH_OK : status;
 }
@@ -289,7 +312,7 @@ ath_status ath_campaign_run(ath_campaign *c, ath_dynamics *dyn)
     c->running = dyn;
     ath_status status = campaign_loop(c, dyn);
     status = status == ATH_AGAIN ? campaign_leave(c, dyn) : status;
-    const ath_status committed = c->journal->dead ? ATH_E_IO : ath_journal_commit(c->journal);
+    const ath_status committed = c->journal->dead ? ATH_E_IO : ath__campaign_commit(c);
     c->running = NULL;
     if (status == ATH_OK && committed == ATH_E_IO && !c->journal->dead) {
         return ATH_AGAIN; /* the disk is full: all is computed, and the end is not written */

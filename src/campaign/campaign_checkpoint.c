@@ -1,8 +1,10 @@
 /* campaign_checkpoint.c - the checkpoints of a campaign: two generations, written in turn.
  *
  * A checkpoint is that of the dynamics with two sections behind it: CAMP, which says how many
- * records the journal had and what they were, and NOTE, the caller's own. It counts on the journal
- * for all that had ended by then, so one that the journal no longer bears out is of no use.
+ * records the journal had and what they were, and how many of these are of systems that had been
+ * taken from the input by then (after a crash the journal may be ahead of the input); and NOTE, the
+ * caller's own. It counts on the journal for all that had ended by then, so one that the journal no
+ * longer bears out is of no use.
  */
 #include <string.h>
 #include <time.h>
@@ -10,10 +12,11 @@
 #include "campaign/campaign_private.h"
 #include "data/bytes.h"
 
-enum { CHECKPOINT_BYTES = 32, CHECKPOINT_VERSION = 1, CHECKPOINT_GENERATIONS = 2 };
+enum { CHECKPOINT_BYTES = 40, CHECKPOINT_VERSION = 1, CHECKPOINT_GENERATIONS = 2 };
 #define CHECKPOINT_CAMPAIGN ATH_SECTION_ID('C', 'A', 'M', 'P')
 #define CHECKPOINT_NOTE ATH_SECTION_ID('N', 'O', 'T', 'E')
 #define CHECKPOINT_RESERVE ((int64_t)64 << 20) /* bytes, at most */
+#define CHECKPOINT_LEAST ((int64_t)1 << 20)
 
 static const char *const checkpoint_names[CHECKPOINT_GENERATIONS] = {"checkpoint.0",
                                                                      "checkpoint.1"};
@@ -34,13 +37,14 @@ static uint64_t checkpoint_digest(const ath_journal *j, int64_t n)
 
 /* ---- writing ---- */
 
-/* Room for the next one, so that a disk that others have filled does not keep it from being
- * written. What cannot be had is done without. */
+/* Room for the next one and for as much in the journal, which is committed before it: so a disk
+ * that others have filled does not keep them from being written. What cannot be had is done
+ * without. */
 static void checkpoint_keep_room(ath_campaign *c, int64_t bytes)
 {
     ath__bytes path = {0};
     ath__file file;
-    bytes = bytes < CHECKPOINT_RESERVE ? bytes : CHECKPOINT_RESERVE;
+    bytes = bytes < CHECKPOINT_RESERVE / 4 ? CHECKPOINT_LEAST + 2 * bytes : CHECKPOINT_RESERVE;
     if (bytes <= c->reserved || ath__campaign_path(c, "reserve", &path) != ATH_OK) {
         return;
     }
@@ -51,14 +55,25 @@ static void checkpoint_keep_room(ath_campaign *c, int64_t bytes)
     ath__bytes_free(c->ctx, &path);
 }
 
-static void checkpoint_release_room(ath_campaign *c)
+/* False: there was none, neither of this process nor of an earlier one. */
+static bool checkpoint_release_room(ath_campaign *c)
 {
     ath__bytes path = {0};
+    bool released = false;
     if (ath__campaign_path(c, "reserve", &path) == ATH_OK) {
-        (void)ath__file_remove(c->ctx, (const char *)path.data);
+        released = ath__file_remove(c->ctx, (const char *)path.data) == ATH_OK;
         ath__bytes_free(c->ctx, &path);
     }
     c->reserved = 0;
+    return released;
+}
+
+ath_status ath__campaign_commit(ath_campaign *c)
+{
+    const ath_status status = ath_journal_commit(c->journal);
+    return status == ATH_E_IO && !c->journal->dead && checkpoint_release_room(c)
+               ? ath_journal_commit(c->journal)
+               : status;
 }
 
 static ath_status checkpoint_fill(ath_campaign *c, ath_dynamics *dyn, ath_container *container)
@@ -66,12 +81,14 @@ static ath_status checkpoint_fill(ath_campaign *c, ath_dynamics *dyn, ath_contai
     uint8_t head[CHECKPOINT_BYTES];
     const void *note = NULL;
     size_t bytes = 0;
+    ATH__TRY(ath_dynamics_pack(dyn, NULL, container)); /* may put: a structure that is refused */
+    ATH__TRY(ath__campaign_commit(c));
     const int64_t n = c->journal->index.n;
-    ATH__TRY(ath_dynamics_pack(dyn, NULL, container));
     ath__le_put64(head, (uint64_t)c->sequence);
     ath__le_put64(head + 8, (uint64_t)n);
     ath__le_put64(head + 16, checkpoint_digest(c->journal, n));
     ath__le_put64(head + 24, (uint64_t)time(NULL));
+    ath__le_put64(head + 32, (uint64_t)c->n_done);
     ATH__TRY(
         ath_container_add(container, CHECKPOINT_CAMPAIGN, CHECKPOINT_VERSION, head, sizeof head));
     if (c->config.notes.save) {
@@ -92,8 +109,7 @@ static ath_status checkpoint_write(ath_campaign *c, ath_container *container)
     if (status == ATH_OK) {
         const char *to = (const char *)path.data, *by = (const char *)fresh.data;
         status = ath__file_replace_by(c->ctx, by, to, data, bytes);
-        if (status == ATH_E_IO && c->reserved > 0) {
-            checkpoint_release_room(c);
+        if (status == ATH_E_IO && checkpoint_release_room(c)) {
             status = ath__file_replace_by(c->ctx, by, to, data, bytes);
         } else if (status == ATH_OK) {
             checkpoint_keep_room(c, (int64_t)bytes);
@@ -111,7 +127,6 @@ ath_status ath_campaign_checkpoint(ath_campaign *c, ath_dynamics *dyn)
     if (c == NULL || dyn == NULL) {
         return ath__fail(c ? c->ctx : NULL, ATH_E_ARGUMENT, "ath_campaign_checkpoint: arguments");
     }
-    ATH__TRY(ath_journal_commit(c->journal));
     ATH__TRY(ath_container_create(c->ctx, &container));
     ath_status status = checkpoint_fill(c, dyn, container);
     status = status == ATH_OK ? checkpoint_write(c, container) : status;
@@ -129,7 +144,8 @@ ath_status ath_campaign_checkpoint(ath_campaign *c, ath_dynamics *dyn)
 /* What a file of one generation says. */
 typedef struct checkpoint_found {
     bool usable;
-    int64_t sequence, n_records; /* sequence: 0, or that of a file that can be read */
+    int64_t sequence; /* 0, or that of a file that can be read */
+    int64_t n_done;
     ath__bytes note;
     bool has_note;
 } checkpoint_found;
@@ -149,10 +165,12 @@ static ath_status checkpoint_look_section(ath_campaign *c, const char *path, con
     if (s->id == CHECKPOINT_CAMPAIGN && s->bytes >= CHECKPOINT_BYTES) {
         const uint8_t *p = s->data;
         const uint64_t sequence = ath__le_get64(p), n = ath__le_get64(p + 8);
-        if (sequence < INT64_MAX / 2 && n <= (uint64_t)c->journal->n_committed) {
+        const uint64_t done = ath__le_get64(p + 32);
+        if (sequence < INT64_MAX / 2) {
             out->sequence = (int64_t)sequence;
-            out->n_records = (int64_t)n;
-            out->usable = ath__le_get64(p + 16) == checkpoint_digest(c->journal, out->n_records);
+            out->n_done = (int64_t)done;
+            out->usable = n <= (uint64_t)c->journal->n_committed && done < INT64_MAX &&
+                          ath__le_get64(p + 16) == checkpoint_digest(c->journal, (int64_t)n);
         }
     }
     return ATH_OK;
@@ -191,7 +209,7 @@ static ath_status checkpoint_load(ath_campaign *c, ath_dynamics *dyn, ath_device
     if (!found->usable) {
         return ATH_OK;
     }
-    c->n_done = found->n_records; /* and those that are found to be known while it is loaded */
+    c->n_done = found->n_done; /* and those that are found to be known while it is loaded */
     return ath_dynamics_load(dyn, device, path, NULL);
 }
 

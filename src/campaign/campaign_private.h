@@ -17,12 +17,14 @@ struct ath_campaign {
     int64_t sequence;            /* of the next checkpoint */
     int64_t n_checkpoints;
     double cost;      /* s, of the last checkpoint */
-    int64_t reserved; /* bytes of the file `reserve` */
+    int64_t reserved; /* bytes of the file `reserve`, as far as this object has made it */
 };
 
 /* campaign.c: a name in the directory, to be freed. */
 ath_status ath__campaign_path(const ath_campaign *c, const char *name, ath__bytes *out);
 double ath__campaign_clock(void); /* s */
+/* campaign_checkpoint.c: commits; on a full disk with the room that was kept for this. */
+ath_status ath__campaign_commit(ath_campaign *c);
 /* Whether a system has a record, of whatever stage. */
 bool ath__campaign_has(const ath_campaign *c, ath_uid uid);
 

@@ -72,20 +72,23 @@ static ath_status trim_line(trim *t, size_t from, size_t *end)
     }
 }
 
-/* The number in the first line of a frame, -1 if it is none. */
+/* The number in the first line of a frame, which has nothing else; -1 if it is none. */
 static int64_t trim_count(const uint8_t *line, size_t n)
 {
     int64_t count = 0;
-    size_t digits = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (line[i] >= '0' && line[i] <= '9' && count < INT32_MAX) {
-            count = 10 * count + (line[i] - '0');
-            digits++;
-        } else if (line[i] != ' ' && line[i] != '\r' && line[i] != '\n') {
-            return -1;
-        }
+    size_t i = 0;
+    while (i < n && line[i] == ' ') {
+        i++;
     }
-    return digits > 0 ? count : -1;
+    const size_t first = i;
+    while (i < n && line[i] >= '0' && line[i] <= '9' && count < INT32_MAX) {
+        count = 10 * count + (line[i++] - '0');
+    }
+    const size_t last = i;
+    while (i < n && (line[i] == ' ' || line[i] == '\r' || line[i] == '\n')) {
+        i++;
+    }
+    return last > first && i == n ? count : -1;
 }
 
 /* 32 hexadecimal digits that stand alone. */
@@ -105,19 +108,20 @@ static bool trim_is_uid(const uint8_t *at, const uint8_t *end, ath_uid *out)
     return ath_uid_parse(text, out) == ATH_OK;
 }
 
-/* Whom the line is about. */
+/* Whom the line is about: the first uid in it, or that of the last key, since those of whoever
+ * writes frames stand behind all that the structure had before, texts included. */
 static bool trim_find(const trim *t, const uint8_t *line, size_t n, ath_uid *out)
 {
     static const char key[] = " uid=";
-    const size_t skip = t->format == ATH_TEXT_EXTXYZ ? sizeof key - 1 : 0;
-    for (size_t i = 0; i + skip + TRIM_UID <= n; i++) {
-        const bool begins = skip > 0 ? memcmp(line + i, key, skip) == 0
-                                     : i == 0 || !strchr("0123456789abcdef", line[i - 1]);
-        if (begins && trim_is_uid(line + i + skip, line + n, out)) {
-            return true;
-        }
+    const bool frames = t->format == ATH_TEXT_EXTXYZ;
+    const size_t skip = frames ? sizeof key - 1 : 0;
+    bool found = false;
+    for (size_t i = 0; i + skip + TRIM_UID <= n && (frames || !found); i++) {
+        const bool begins = frames ? memcmp(line + i, key, skip) == 0
+                                   : i == 0 || !strchr("0123456789abcdef", line[i - 1]);
+        found |= begins && trim_is_uid(line + i + skip, line + n, out);
     }
-    return false;
+    return found;
 }
 
 /* A frame: *bytes of it, and its second line. */
@@ -225,6 +229,8 @@ static ath_status trim_file(trim *t, uint64_t length)
     if (there != ATH_OK) {
         return there == ATH_E_NOT_FOUND && length == 0 ? ATH_OK : there;
     }
+    /* the tail of one that was killed when it had removed it does not come back later */
+    ATH__TRY(ath__file_sync_directory(ctx, t->path));
     if (t->size < length) {
         return ath__fail(ctx, ATH_E_FORMAT, "'%s' has %llu bytes, but should have at least %llu",
                          t->path, (unsigned long long)t->size, (unsigned long long)length);

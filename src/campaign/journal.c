@@ -340,12 +340,15 @@ ath_status ath_journal_open(ath_context *ctx, const char *path, const ath_journa
     j->config.group = config->group > 0 ? config->group : JOURNAL_GROUP;
     j->config.segment_bytes = config->segment_bytes > 0 ? config->segment_bytes : 64 << 20;
     j->config.group_seconds = config->group_seconds != 0.0 ? config->group_seconds : 1.0;
+    j->config.ready =
+        NULL; /* what an unfinished end leans on was made ready before it was written */
     ath_status status = ath__strdup(ctx, path, &j->path);
     status = status == ATH_OK ? journal_begin_open(j) : status;
     if (status != ATH_OK) {
         ath_journal_close(&j);
         return status;
     }
+    j->config.ready = config->ready;
     *out = j;
     return ATH_OK;
 }

@@ -114,11 +114,16 @@ static void disk_put(uint8_t **to, size_t *size, size_t offset, const void *data
     }
 }
 
-static size_t disk_used(const disk *d)
+static size_t disk_room_of(const disk_file *f)
+{
+    return f->size > f->reserved ? f->size : f->reserved;
+}
+
+size_t disk_used(const disk *d)
 {
     size_t n = 0;
     for (int i = 0; i < DISK_FILES; i++) {
-        n += d->files[i].size;
+        n += disk_room_of(&d->files[i]);
     }
     return n;
 }
@@ -149,7 +154,7 @@ static int disk_open(void *user, const char *path, int flags, int mode)
     f = f ? f : disk_make(d, path, false);
     if (flags & O_TRUNC) {
         disk_change_add(f, true, 0, NULL, 0);
-        f->size = 0;
+        f->size = f->reserved = 0;
     }
     while (d->open[slot].file) {
         if (++slot == DISK_OPEN) {
@@ -204,15 +209,16 @@ static int64_t disk_write(void *user, int fd, const void *buffer, size_t bytes)
     if (!h || fault < 0) {
         return h ? fault : -EBADF;
     }
-    const size_t used = disk_used(d);
+    const size_t used = disk_used(d), left = d->limit > used ? d->limit - used : 0;
     size_t n = fault > 0 && bytes > 1 ? bytes / 2 : bytes;
-    if (d->limit > 0 && used + n > d->limit) {
-        n = d->limit > used ? d->limit - used : 0;
+    h->at = h->append ? h->file->size : h->at;
+    const size_t room = disk_room_of(h->file), own = room > h->at ? room - h->at : 0;
+    if (d->limit > 0 && n > own + left) {
+        n = own + left;
     }
     if (n == 0 && bytes > 0) {
         return -ENOSPC;
     }
-    h->at = h->append ? h->file->size : h->at;
     disk_change_add(h->file, false, h->at, buffer, n);
     disk_put(&h->file->data, &h->file->size, h->at, buffer, n);
     h->at += n;
@@ -267,11 +273,41 @@ static int disk_close(void *user, int fd)
     return fault < 0 ? fault : 0;
 }
 
+/* The file has no name any more; it may be there after a loss of power, if it ever could have been.
+ */
+static void disk_lose_name(disk_file *f, int heir)
+{
+    f->gone = true;
+    f->heir = heir;
+    f->size = f->reserved = 0;
+    if (!f->named && !f->old[0] && !f->inherits) {
+        disk_forget(f);
+    }
+}
+
+/* Both names are in one directory. */
 static int disk_rename(void *user, const char *from, const char *to)
 {
-    const int fault = disk_call(user, DISK_DO_RENAME);
-    (void)from, (void)to;
-    return fault < 0 ? fault : -ENOSYS; /* journals do not rename */
+    disk *d = user;
+    const int fault = disk_call(d, DISK_DO_RENAME);
+    disk_file *f = disk_find(d, from), *there = disk_find(d, to);
+    if (fault < 0 || !f) {
+        return fault < 0 ? fault : -ENOENT;
+    }
+    if (f == there) {
+        return 0;
+    }
+    if (f->old[0]) {
+        abort(); /* two renames of one file without a sync of the directory: nobody does that */
+    }
+    if (there) {
+        f->inherits = true;
+        disk_lose_name(there, (int)(f - d->files) + 1);
+    }
+    memcpy(f->old, f->name, sizeof f->old);
+    memset(f->name, 0, sizeof f->name);
+    strncpy(f->name, to, DISK_NAME - 1);
+    return 0;
 }
 
 static int disk_unlink(void *user, const char *path)
@@ -282,11 +318,7 @@ static int disk_unlink(void *user, const char *path)
     if (fault < 0 || !f) {
         return fault < 0 ? fault : -ENOENT;
     }
-    f->gone = true;
-    f->size = 0;
-    if (!f->named) {
-        disk_forget(f);
-    }
+    disk_lose_name(f, 0);
     return 0;
 }
 
@@ -317,9 +349,12 @@ static int disk_sync_directory(void *user, const char *path)
         const bool here = !strcmp(path, ".") ? !slash
                                              : slash && (size_t)(slash - f->name) == n &&
                                                    !strncmp(f->name, path, n);
-        f->named |= f->name[0] && here;
         if (f->gone && here) {
             disk_forget(f);
+        } else if (f->name[0] && here) {
+            f->named = true;
+            f->inherits = false;
+            f->old[0] = '\0';
         }
     }
     return fault < 0 ? fault : 0;
@@ -338,6 +373,7 @@ static int disk_truncate(void *user, int fd, int64_t bytes)
         disk_put(&h->file->data, &h->file->size, (size_t)bytes, NULL, 0);
         h->file->size = (size_t)bytes;
     }
+    h->file->reserved = 0;
     return 0;
 }
 
@@ -349,8 +385,14 @@ static int disk_reserve(void *user, int fd, int64_t offset, int64_t bytes)
     if (!h || fault < 0) {
         return h ? fault : -EBADF;
     }
-    const size_t more = (size_t)(offset + bytes) - h->file->size;
-    return d->limit > 0 && disk_used(d) + more > d->limit ? -ENOSPC : 0;
+    const size_t wanted = (size_t)(offset + bytes), had = disk_room_of(h->file);
+    if (wanted > had) {
+        if (d->limit > 0 && disk_used(d) + (wanted - had) > d->limit) {
+            return -ENOSPC;
+        }
+        h->file->reserved = wanted;
+    }
+    return 0;
 }
 
 static int disk_lock(void *user, int fd)
@@ -410,9 +452,10 @@ void disk_free(disk *d)
 
 /* ---- what is left ---- */
 
-static disk_file *disk_leave(const disk_file *f, disk *out, const uint8_t *data, size_t size)
+static disk_file *disk_leave(const disk_file *f, const char *name, disk *out, const uint8_t *data,
+                             size_t size)
 {
-    disk_file *to = disk_make(out, f->name, f->directory);
+    disk_file *to = disk_make(out, name, f->directory);
     disk_put(&to->data, &to->size, 0, data, size);
     disk_put(&to->durable, &to->durable_size, 0, data, size);
     to->named = true;
@@ -432,7 +475,8 @@ void disk_copy(const disk *d, disk *out)
     *out = (disk){0};
     for (int i = 0; i < DISK_FILES; i++) {
         if (d->files[i].name[0] && !d->files[i].gone) {
-            (void)disk_leave(&d->files[i], out, d->files[i].data, d->files[i].size);
+            const disk_file *f = &d->files[i];
+            disk_leave(f, f->name, out, f->data, f->size)->reserved = f->reserved;
         }
     }
 }
@@ -458,23 +502,39 @@ static void disk_tear(const disk_change *c, uint64_t *random, disk_file *to)
     }
 }
 
+static void disk_crash_file(const disk_file *f, const char *name, uint64_t *random, disk *out)
+{
+    disk_file *to = disk_leave(f, name, out, f->durable, f->durable_size);
+    const size_t whole = disk_random(random) % 3 ? 0 : disk_random(random) % (f->n_changes + 1);
+    for (size_t k = 0; k < f->n_changes; k++) {
+        if (k < whole && !f->changes[k].cut) {
+            const disk_change *c = &f->changes[k];
+            disk_put(&to->data, &to->size, c->offset, c->data, c->bytes);
+        } else {
+            disk_tear(&f->changes[k], random, to);
+        }
+    }
+}
+
+/* A rename that is not synced has happened or not, as a whole: the name stands for the new file or
+ * for the one that had it. */
 void disk_crash(const disk *d, uint64_t *random, disk *out)
 {
+    bool renamed[DISK_FILES];
     *out = (disk){0};
     for (int i = 0; i < DISK_FILES; i++) {
-        const disk_file *f = &d->files[i];
-        if (!f->name[0] || ((!f->named || f->gone) && disk_random(random) % 2) ||
-            disk_find(out, f->name)) {
-            continue;
-        }
-        disk_file *to = disk_leave(f, out, f->durable, f->durable_size);
-        const size_t whole = disk_random(random) % 3 ? 0 : disk_random(random) % (f->n_changes + 1);
-        for (size_t k = 0; k < f->n_changes; k++) {
-            if (k < whole && !f->changes[k].cut) {
-                const disk_change *c = &f->changes[k];
-                disk_put(&to->data, &to->size, c->offset, c->data, c->bytes);
-            } else {
-                disk_tear(&f->changes[k], random, to);
+        renamed[i] = d->files[i].old[0] && disk_random(random) % 2;
+    }
+    for (int gone = 0; gone < 2; gone++) {
+        for (int i = 0; i < DISK_FILES; i++) {
+            const disk_file *f = &d->files[i];
+            const char *name = f->old[0] && !renamed[i] ? f->old : f->name;
+            const bool sure = f->named || renamed[i];
+            bool there = f->name[0] && f->gone == (gone > 0);
+            there = there && !(f->heir > 0 && renamed[f->heir - 1]);
+            there = there && ((sure && (!f->gone || f->heir > 0)) || disk_random(random) % 2);
+            if (there && !disk_find(out, name)) {
+                disk_crash_file(f, name, random, out);
             }
         }
     }

@@ -3,8 +3,9 @@
  * fail; it can be full; and it can stop for good at any call, as a process that is killed.
  *
  * What is not synced: bytes written since the last sync of their file (each block of 512 or 4096
- * bytes is there or not, for itself), a change of its size, and the name of a file until its
- * directory is synced.
+ * bytes is there or not, for itself), a change of its size, and until the directory is synced the
+ * name of a new file, the absence of one that was removed, and a change of name: it may come before
+ * the bytes of the file, or after all else.
  */
 #ifndef TESTS_CAMPAIGN_DISK_H
 #define TESTS_CAMPAIGN_DISK_H
@@ -25,9 +26,13 @@ typedef struct disk_change {
 typedef struct disk_file {
     char name[DISK_NAME];  /* "": none */
     bool directory, named; /* named: its name is durable */
-    bool gone;             /* removed, but the directory is not synced */
+    bool gone;             /* removed or replaced, but the directory is not synced */
+    int heir;              /* gone: number of the file that was given its name + 1; 0: none was */
+    char old[DISK_NAME];   /* its name before a change that is not synced; "": there was none */
+    bool inherits;         /* and the new name was that of another file */
     uint8_t *data, *durable;
     size_t size, durable_size;
+    size_t reserved; /* bytes that it takes on the disk, if more than size */
     disk_change *changes;
     size_t n_changes;
     int locked; /* descriptor + 1 */
@@ -59,6 +64,7 @@ void disk_crash(const disk *d, uint64_t *random, disk *out);
 /* What a process that is killed leaves: everything. */
 void disk_copy(const disk *d, disk *out);
 disk_file *disk_find(disk *d, const char *name);
+size_t disk_used(const disk *d); /* bytes, those that are only reserved included */
 /* A file with these bytes, durable. */
 void disk_store(disk *d, const char *name, const void *data, size_t bytes);
 

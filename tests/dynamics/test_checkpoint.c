@@ -446,12 +446,97 @@ static void test_others(void **state)
     fixture_close(&f);
 }
 
+/* ---- versions ---- */
+
+/* The dynamics that wrote tests/data/checkpoint_v0.ath, after 7 steps of two clusters. */
+static ath_dynamics *old_dynamics(const fixture *f)
+{
+    ath_dynamics_config config = config_of(f, f->langevin, 0.001, 40);
+    ath_dynamics *dyn = NULL;
+    config.n_threads = 1;
+    OK(f->ctx, ath_dynamics_create(f->ctx, &config, &dyn));
+    return dyn;
+}
+
+/* A checkpoint with the section of the engine in this version, with so many numbers (zeros are
+ * added behind those that there are). */
+static void old_convert(ath_context *ctx, const char *from, const char *to, uint32_t version,
+                        size_t n_from, size_t n_to)
+{
+    ath_container *out = NULL;
+    ath_container_reader *in = NULL;
+    ath_section s;
+    ath_status status;
+    OK(ctx, ath_container_create(ctx, &out));
+    OK(ctx, ath_container_open(ctx, from, &in));
+    while ((status = ath_container_next(in, &s)) == ATH_OK) {
+        if (s.id == ATH_SECTION_ID('E', 'N', 'G', 'N')) {
+            const size_t text = s.bytes - 8 * n_from, n = n_from < n_to ? n_from : n_to;
+            unsigned char *data = calloc(1, 8 * n_to + text);
+            memcpy(data, s.data, 8 * n);
+            memcpy(data + 8 * n_to, (const unsigned char *)s.data + 8 * n_from, text);
+            OK(ctx, ath_container_add(out, s.id, version, data, 8 * n_to + text));
+            free(data);
+        } else {
+            OK(ctx, ath_container_add(out, s.id, s.version, s.data, s.bytes));
+        }
+    }
+    assert_int_equal(status, ATH_END);
+    ath_container_close(&in);
+    OK(ctx, ath_container_save(out, to));
+    ath_container_destroy(&out);
+}
+
+/* What comes of a checkpoint in 20 more steps. */
+static uint64_t old_go_on(const fixture *f, const char *path)
+{
+    ath_dynamics *dyn = old_dynamics(f);
+    ath_dynamics_stats stats = {0};
+    ath_batch *batch = NULL;
+    OK(f->ctx, ath_dynamics_load(dyn, f->device, path, &batch));
+    assert_int_equal(ath_batch_n_systems(batch), 2);
+    assert_int_equal(ath_dynamics_step_count(dyn), 7);
+    OK(f->ctx, ath_dynamics_get_stats(dyn, &stats));
+    assert_int_equal(stats.system_steps, 14);
+    assert_int_equal(stats.atom_steps, 35);
+    OK(f->ctx, ath_dynamics_run(dyn, batch, 20));
+    OK(f->ctx, ath_dynamics_get_stats(dyn, &stats));
+    assert_int_equal(ath_dynamics_step_count(dyn), 27);
+    assert_int_equal(stats.system_steps, 54);
+    const uint64_t digest = digest_batch(f->ctx, batch);
+    ath_dynamics_destroy(&dyn);
+    ath_batch_destroy(&batch);
+    return digest;
+}
+
+/* A file of version 0, which has one number less, is read as what it would be in version 1; one of
+ * a version that is not known yet is refused. */
+static void test_versions(void **state)
+{
+    static const char old[] = ATH_SOURCE_DIR "/tests/data/checkpoint_v0.ath";
+    fixture f;
+    ath_batch *batch = NULL;
+    (void)state;
+    fixture_open(&f, "host");
+    const uint64_t digest = old_go_on(&f, old);
+    old_convert(f.ctx, old, f.path, 1, 10, 11);
+    assert_true(old_go_on(&f, f.path) == digest);
+    old_convert(f.ctx, f.path, f.path, 1000, 11, 11);
+    ath_dynamics *dyn = old_dynamics(&f);
+    assert_int_equal(ath_dynamics_load(dyn, f.device, f.path, &batch), ATH_E_UNSUPPORTED);
+    assert_non_null(strstr(ath_context_message(f.ctx), "newer version"));
+    assert_null(batch);
+    assert_int_equal(ath_dynamics_step_count(dyn), 0);
+    ath_dynamics_destroy(&dyn);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),    cmocka_unit_test(test_fused),
         cmocka_unit_test(test_inflight), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_others),
+        cmocka_unit_test(test_others),   cmocka_unit_test(test_versions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
