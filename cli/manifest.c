@@ -287,9 +287,25 @@ static bool manifest_document(manifest_reader *r)
     return good;
 }
 
-int cli_manifest_read(cli *c, const char *folder, cli_manifest *out)
+int cli_manifest_parse(cli *c, const char *path, const char *data, size_t bytes, cli_manifest *out)
 {
     manifest_reader r = {.c = c, .out = out};
+    int code = CLI_OK;
+    *out = (cli_manifest){0};
+    cli_json_begin(c, data, bytes, &r.json);
+    if (!manifest_document(&r)) {
+        const char *problem = r.problem ? r.problem : r.json.problem;
+        code = r.json.text.failed ? cli_fail(c, CLI_INTERNAL, "out of memory")
+                                  : cli_fail(c, CLI_DATA, "%s:%d: not a record of a run: %s", path,
+                                             r.json.line, problem ? problem : "it is incomplete");
+        cli_manifest_free(c, out);
+    }
+    cli_json_free(&r.json);
+    return code;
+}
+
+int cli_manifest_read(cli *c, const char *folder, cli_manifest *out)
+{
     cli_text path = {0}, text = {0};
     *out = (cli_manifest){0};
     cli_text_print(c, &path, "%s/job.json", folder);
@@ -306,22 +322,9 @@ int cli_manifest_read(cli *c, const char *folder, cli_manifest *out)
         code = cli_fail(c, error == -EACCES || error == -EISDIR ? CLI_NO_INPUT : CLI_IO,
                         "cannot read '%s': %s", path.data, strerror(-error));
     }
-    if (!code) {
-        cli_json_begin(c, text.data, text.size, &r.json);
-        if (!manifest_document(&r)) {
-            const char *problem = r.problem ? r.problem : r.json.problem;
-            code = r.json.text.failed
-                       ? cli_fail(c, CLI_INTERNAL, "out of memory")
-                       : cli_fail(c, CLI_DATA, "%s:%d: not a record of a run: %s", path.data,
-                                  r.json.line, problem ? problem : "it is incomplete");
-        }
-        cli_json_free(&r.json);
-    }
+    code = code ? code : cli_manifest_parse(c, path.data, text.data, text.size, out);
     cli_text_free(c, &text);
     cli_text_free(c, &path);
-    if (code) {
-        cli_manifest_free(c, out);
-    }
     return code;
 }
 

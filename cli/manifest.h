@@ -37,6 +37,8 @@ typedef struct cli_manifest {
 
 /* CLI_NO_INPUT if there is no DIR/job.json, CLI_DATA if it is damaged or of something else. */
 int cli_manifest_read(cli *c, const char *folder, cli_manifest *out);
+/* The same of the bytes of such a file; `path` is for messages. */
+int cli_manifest_parse(cli *c, const char *path, const char *data, size_t bytes, cli_manifest *out);
 void cli_manifest_free(cli *c, cli_manifest *m);
 /* "model=emt model_hash=... program=...", as in the comment line of a frame. */
 void cli_manifest_provenance(cli *c, const cli_manifest *m, cli_text *out);
