@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "dynamics/centre.h"
+#include "dynamics/guard.h"
 #include "dynamics/phases.h"
 #include "integrators/nve.h"
 
@@ -32,6 +33,7 @@ ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath_
     const ath__plan *plan = &job->dyn->plan;
     ath__stage_args args = {
         .view = job->view,
+        .list = job->list,
         .slots = list < 0 ? tile->d_slots : phases_slots(tile, list),
         .n_slots = list < 0 ? tile->d_n_slots : tile->d_counts + list,
         .stages = plan->d_stages,
@@ -41,6 +43,10 @@ ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath_
         .lists = tile->d_lists,
         .counts = tile->d_counts,
         .steps = job->steps,
+        .cutoff = plan->cutoff,
+        .keeping = job->dyn->keeping,
+        .all_pairs_max = plan->all_pairs_max,
+        .waits = ath__hooks_wait(job->dyn),
         .mode = mode,
         .n_parts = job->dyn->n_parts,
         .plain_exit = job->dyn->fused ? -1 : job->dyn->exit_status,
@@ -79,6 +85,26 @@ static ath_status phases_centre(const ath__job *job, ath__member *member, const 
     return ath__launch(&member->stream, ATH_K_CENTRE, &args);
 }
 
+/* How far a first half step takes atoms, of the systems of a part that has a limit. */
+static ath_status phases_guard(const ath__job *job, ath__member *member, const ath__tile *tile,
+                               int32_t p, enum ath__guard_mode mode)
+{
+    if (!(job->dyn->parts[p].config.max_displacement > 0.0)) {
+        return ATH_OK;
+    }
+    const ath__guard_args args = {
+        .view = job->view,
+        .slots = phases_slots(tile, p),
+        .n_slots = tile->d_counts + p,
+        .mode = (int32_t)mode,
+        .skips = ATH__PRE_SKIPS,
+        .keeping = job->dyn->keeping,
+        .n_system_state = job->dyn->plan.n_system_state,
+        .n_atom_state = job->dyn->plan.n_atom_state,
+    };
+    return ath__launch(&member->stream, ATH_K_GUARD, &args);
+}
+
 /* First or second half step of every part, over its own systems. */
 static ath_status phases_update(const ath__job *job, ath__member *member, const ath__tile *tile,
                                 bool post)
@@ -99,11 +125,13 @@ static ath_status phases_update(const ath__job *job, ath__member *member, const 
                      .n_system_state = dyn->plan.n_system_state,
                      .n_atom_state = dyn->plan.n_atom_state},
         };
+        ATH__TRY(post ? ATH_OK : phases_guard(job, member, tile, p, ATH__GUARD_NOTE));
         ATH__TRY(post ? ATH_OK : phases_centre(job, member, tile, p, ATH__CENTRE_NOTE));
         ATH__TRY(post ? integrator->ops->post_update(integrator->state, &u)
                       : integrator->ops->pre_update(integrator->state, &u));
         ATH__TRY(
             phases_centre(job, member, tile, p, post ? ATH__CENTRE_SECOND : ATH__CENTRE_FIRST));
+        ATH__TRY(post ? ATH_OK : phases_guard(job, member, tile, p, ATH__GUARD_MOVED));
     }
     return ATH_OK;
 }
