@@ -230,8 +230,8 @@ void ath__hooks_close(ath_dynamics *dyn);
 /* Steps from now until a hook is due, at most `max`. Looks at the books if hooks count own steps.
  */
 ath_status ath__hooks_span(ath_dynamics *dyn, const ath_batch *batch, int64_t max, int64_t *span);
-/* Whether a system that has gone back must wait for the host, which could else miss steps of its
- * own that are made again: steps that hooks or criteria count. */
+/* Whether hooks or criteria of the host count steps of systems, so that one that has gone back must
+ * wait for the host, which could else miss steps that are made again. */
 bool ath__hooks_wait(const ath_dynamics *dyn);
 /* Whether some hook of this part, or of the whole dynamics, is an external field. */
 bool ath__hooks_push(const ath_dynamics *dyn, int32_t part);

@@ -202,6 +202,12 @@ ATH__FN double ath__guard_pairs(const ath__stage_args *a, int32_t slot, int32_t 
 
 /* ---- cell ---- */
 
+/* It is the same for all stages. */
+ATH__FN const ath__keeping *ath__keeping_of(const ath__stage_args *a)
+{
+    return &a->stages->keeping;
+}
+
 /* det h, or 0 if a system is not periodic along all three vectors. */
 ATH__FN double ath__guard_volume(const ath__view *v, int32_t slot)
 {
@@ -212,8 +218,9 @@ ATH__FN double ath__guard_volume(const ath__view *v, int32_t slot)
 /* On entry to a stage; 0 where there is no volume to compare with. */
 ATH__FN void ath__guard_begin(const ath__stage_args *a, int32_t slot)
 {
-    if (a->keeping.guard >= 0) {
-        double *cells = a->view.system_state + (int64_t)slot * a->n_system_state + a->keeping.guard;
+    if (ath__keeping_of(a)->guard >= 0) {
+        double *cells =
+            a->view.system_state + (int64_t)slot * a->n_system_state + ath__keeping_of(a)->guard;
         const double volume = ath__guard_volume(&a->view, slot);
         cells[ATH__GUARD_VOLUME] = ath__abs(volume) < (double)INFINITY ? volume : 0.0;
         cells[ATH__GUARD_WAY2] = 0.0;
@@ -224,8 +231,8 @@ ATH__FN int32_t ath__guard_of_cell(const ath__stage_args *a, int32_t slot,
                                    const ath__stage_params *p)
 {
     const double *cells =
-        a->view.system_state + (int64_t)slot * a->n_system_state + a->keeping.guard;
-    if (a->keeping.guard < 0 || cells[ATH__GUARD_VOLUME] == 0.0 ||
+        a->view.system_state + (int64_t)slot * a->n_system_state + ath__keeping_of(a)->guard;
+    if (ath__keeping_of(a)->guard < 0 || cells[ATH__GUARD_VOLUME] == 0.0 ||
         !(p->watches_cell || p->max_volume_change > 0.0)) {
         return ATH_REASON_NONE;
     }
@@ -248,6 +255,9 @@ ATH__FN int32_t ath__guard_verdict(const ath__stage_args *a, int32_t slot,
     if (v->reason[slot] != ATH_REASON_NONE || !(m->f2 < (double)INFINITY)) {
         return v->reason[slot] != ATH_REASON_NONE ? v->reason[slot] : ATH_REASON_NON_FINITE;
     }
+    if (!p->guards) {
+        return ATH_REASON_NONE;
+    }
     const int32_t cell = ath__guard_of_cell(a, slot, p);
     if (cell != ATH_REASON_NONE) {
         return cell;
@@ -260,8 +270,8 @@ ATH__FN int32_t ath__guard_verdict(const ath__stage_args *a, int32_t slot,
         return ATH_REASON_MAX_FORCE;
     }
     if (p->max_displacement > 0.0 && mode == ATH__ASSESS_STEP &&
-        !(v->system_state[(int64_t)slot * a->n_system_state + a->keeping.guard + ATH__GUARD_WAY2] <=
-          p->max_displacement * p->max_displacement)) {
+        !(v->system_state[(int64_t)slot * a->n_system_state + ath__keeping_of(a)->guard +
+                          ATH__GUARD_WAY2] <= p->max_displacement * p->max_displacement)) {
         return ATH_REASON_MAX_DISPLACEMENT;
     }
     if (p->max_temperature > 0.0 && v->dof[slot] > 0.0 &&
@@ -276,13 +286,14 @@ ATH__FN int32_t ath__guard_verdict(const ath__stage_args *a, int32_t slot,
 /* Cells of the good state of a system, and the copy of its integrator's behind them. */
 ATH__FN double *ath__keep_cells(const ath__stage_args *a, int32_t slot)
 {
-    return a->view.system_state + (int64_t)slot * a->n_system_state + a->keeping.kept;
+    return a->view.system_state + (int64_t)slot * a->n_system_state + ath__keeping_of(a)->kept;
 }
 
 /* Whether there is one that this dynamics has made, or another of the same make. */
 ATH__FN bool ath__keep_has(const ath__stage_args *a, int32_t slot)
 {
-    return a->keeping.kept >= 0 && ath__keep_cells(a, slot)[ATH__KEPT_MARK] == a->keeping.mark;
+    return ath__keeping_of(a)->kept >= 0 &&
+           ath__keep_cells(a, slot)[ATH__KEPT_MARK] == ath__keeping_of(a)->mark;
 }
 
 /* Whether the present state is to be kept as the good one. */
@@ -315,7 +326,7 @@ ATH__FN void ath__keep_take(const ath__stage_args *a, int32_t slot)
 {
     const ath__view *v = &a->view;
     double *kept = ath__keep_cells(a, slot);
-    kept[ATH__KEPT_MARK] = a->keeping.mark;
+    kept[ATH__KEPT_MARK] = ath__keeping_of(a)->mark;
     kept[ATH__KEPT_STATUS] = (double)v->status[slot];
     kept[ATH__KEPT_STEPS] = (double)v->stage_steps[slot];
     kept[ATH__KEPT_AGE] = (double)v->age[slot];
@@ -334,7 +345,7 @@ ATH__FN void ath__keep_take(const ath__stage_args *a, int32_t slot)
     ath__keep_copy(kept + ATH__KEPT_CRITERIA, v->criteria + (int64_t)ATH_MAX_CRITERIA * slot,
                    ATH_MAX_CRITERIA);
     ath__keep_copy(kept + ATH__KEPT_CELLS, v->system_state + (int64_t)slot * a->n_system_state,
-                   a->keeping.n_system);
+                   ath__keeping_of(a)->n_system);
 }
 
 /* The way back. What a span has left to do stays what it is: a step that is lost was made. Where
@@ -366,7 +377,7 @@ ATH__FN void ath__keep_back(const ath__stage_args *a, int32_t slot)
     ath__keep_copy(v->criteria + (int64_t)ATH_MAX_CRITERIA * slot, kept + ATH__KEPT_CRITERIA,
                    ATH_MAX_CRITERIA);
     ath__keep_copy(v->system_state + (int64_t)slot * a->n_system_state, kept + ATH__KEPT_CELLS,
-                   a->keeping.n_system);
+                   ath__keeping_of(a)->n_system);
 }
 
 /* Makes the rest of the stage gentler; the good state, too, so that who goes back to it again finds
@@ -382,7 +393,7 @@ ATH__FN void ath__keep_gentle(const ath__stage_args *a, int32_t slot, const ath_
         }
     }
     kept[ATH__KEPT_RETRIES] = (double)a->view.retries[slot];
-    ath__keep_copy(kept + ATH__KEPT_CELLS, cells, a->keeping.n_system);
+    ath__keep_copy(kept + ATH__KEPT_CELLS, cells, ath__keeping_of(a)->n_system);
 }
 
 /* One atom, there and back. */
@@ -390,11 +401,12 @@ ATH__FN void ath__keep_atom(const ath__stage_args *a, int64_t row, bool back)
 {
     double *live[3] = {a->view.positions + 3 * row, a->view.velocities + 3 * row,
                        a->view.forces + 3 * row};
-    double *state = a->view.atom_state + row * a->n_atom_state, *kept = state + a->keeping.atoms;
+    double *state = a->view.atom_state + row * a->n_atom_state,
+           *kept = state + ath__keeping_of(a)->atoms;
     for (int k = 0; k < 3; k++) {
         ath__keep_copy(back ? live[k] : kept + 3 * k, back ? kept + 3 * k : live[k], 3);
     }
-    ath__keep_copy(back ? state : kept + 9, back ? kept + 9 : state, a->keeping.n_atom);
+    ath__keep_copy(back ? state : kept + 9, back ? kept + 9 : state, ath__keeping_of(a)->n_atom);
 }
 
 #endif

@@ -124,7 +124,11 @@ void ath__guards_params(const ath_dynamics *dyn, int32_t p, ath__stage_params *p
     params->good_every = c->good_every;
     params->n_gentle = guards_gentle(part, params->gentle);
     params->retries = c->good_every > 0 && params->n_gentle > 0 ? c->retries : 0;
+    params->keeping = dyn->keeping;
     params->watches_cell = part->integrator && part->integrator->ops->moves_cell;
+    params->guards = params->watches_cell || c->max_force > 0.0 || c->max_displacement > 0.0 ||
+                     c->max_temperature > 0.0 || c->max_volume_change > 0.0 ||
+                     c->min_distance > 0.0;
 }
 
 ath_status ath__guards_tally(ath_dynamics *dyn)

@@ -158,7 +158,7 @@ bool ath__hooks_wait(const ath_dynamics *dyn)
     for (int32_t p = 0; p < dyn->n_parts; p++) {
         waits = waits || ath__convergence_by_host(&dyn->parts[p]);
     }
-    return waits && dyn->retries;
+    return waits;
 }
 
 /* ---- when ---- */
@@ -214,7 +214,7 @@ ath_status ath__hooks_span(ath_dynamics *dyn, const ath_batch *batch, int64_t ma
     for (int32_t p = 0; p < dyn->n_parts; p++) {
         by_host = by_host || ath__convergence_by_host(&dyn->parts[p]);
     }
-    if (!dyn->budgeted && ath__hooks_wait(dyn)) {
+    if (dyn->retries && !dyn->budgeted && ath__hooks_wait(dyn)) {
         *span = 0; /* else how many steps a system makes in a run would depend on who is due */
     }
     if (by_host && *span > 0) {

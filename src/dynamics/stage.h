@@ -95,7 +95,8 @@ typedef struct ath__stage_params {
     int32_t n_gentle;
     int32_t retries;      /* how often a system may try again */
     int32_t watches_cell; /* 1: the integrator moves the cell, which must not collapse */
-    int32_t padding;
+    int32_t guards;       /* 1: any of these is to be looked at */
+    ath__keeping keeping;
     double temperature; /* K, of the entry action */
     int64_t budget;     /* steps per system; < 0: none */
     int64_t seed;
@@ -154,9 +155,7 @@ typedef struct ath__stage_args {
     const double *own_rows[ATH__MAX_OWN];  /* first rows of the fields of options; NULL: none */
     int64_t steps;                         /* of the span; first scalar */
     double cutoff;                         /* of the list, angstrom; 0: there is none */
-    ath__keeping keeping;
-    int32_t all_pairs_max; /* as the list has it */
-    int32_t waits;         /* 1: who goes back waits for the next span */
+    int32_t all_pairs_max;                 /* as the list has it */
     int32_t mode;
     int32_t n_parts;
     int32_t plain_exit; /* >= 0: plain dynamics, active below this status; < 0: fused */
@@ -165,7 +164,7 @@ typedef struct ath__stage_args {
     int32_t n_entry;                      /* cells filled on entry; the rest are zeroed */
     int32_t n_own;
     int32_t computed_all; /* 1: energy and stress were computed with the forces */
-    int32_t padding;
+    int32_t waits;        /* 1: who goes back waits for the next span */
 } ath__stage_args;
 
 ATH__CHECK_ARGS(ENTER, ath__stage_args, steps);

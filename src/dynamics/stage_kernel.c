@@ -75,12 +75,15 @@ static double stage_nearest_of(const ath__stage_args *a, int32_t slot, double re
 /* What the assessment of a system needs to know of its atoms. */
 static inline ath__measured stage_measure(const ath__stage_args *a, int32_t slot)
 {
-    const ath__stage_params *p = ath__stage_of(a, slot);
     ath__measured m = {stage_force2_of(&a->view, slot), 0.0, (double)INFINITY};
-    if (p && p->max_temperature > 0.0) {
+    const ath__stage_params *p = ath__stage_of(a, slot);
+    if (!p || !p->guards) {
+        return m;
+    }
+    if (p->max_temperature > 0.0) {
         m.heat = stage_heat_of(&a->view, slot);
     }
-    if (p && p->min_distance > 0.0 && m.f2 < (double)INFINITY) {
+    if (p->min_distance > 0.0 && m.f2 < (double)INFINITY) {
         m.nearest = stage_nearest_of(a, slot, p->min_distance);
     }
     return m;
