@@ -145,11 +145,20 @@ enum cli_command_bit {
 
 enum cli_velocities { CLI_VELOCITIES_AUTO, CLI_VELOCITIES_NEW, CLI_VELOCITIES_KEEP };
 
+enum cli_retry { CLI_RETRY_AUTO, CLI_RETRY_NEVER };
+
+/* What a system must not do, as in athanor/dynamics.h; 0: no limit. */
+typedef struct cli_guard_settings {
+    double max_force, max_displacement, max_temperature, max_volume_change, min_distance;
+    int64_t retry, good_every;
+} cli_guard_settings;
+
 /* Values of the options, in the types that ath_option lays down. Texts belong to argv. */
 typedef struct cli_settings {
     const char *model, *out, *device, *skip;
     const char *integrator, *pressure, *coupling, *friction, *tau_t, *tau_p, *ramp; /* or NULL */
     double fmax, smax, timestep, temperature;
+    cli_guard_settings guards;
     int64_t steps, every, velocities, threads, seed, max_systems, max_atoms;
     int64_t volume, ensemble, log, positions, per_system, cell;
     int64_t strict, overwrite, verbose, quiet, help, version;

@@ -90,6 +90,7 @@ static ath_status hooks_drift(const hooks_maker *m, const cli_job_hook *from, at
     static const ath_drift_action actions[] = {
         [CLI_JOB_WARN] = ATH_DRIFT_WARN,
         [CLI_JOB_RAISE] = ATH_DRIFT_RAISE,
+        [CLI_JOB_QUARANTINE] = ATH_DRIFT_QUARANTINE,
     };
     const ath_hook_drift_config config = {
         .size = sizeof config,
@@ -178,28 +179,6 @@ static ath_status hooks_list(const hooks_maker *m, const cli_job_hook *from, siz
 
 /* ---- all of them ---- */
 
-/* What a job file can say, and the library cannot do. */
-static int hooks_refuse(cli *c, const cli_job_hook *from, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (from[i].type == CLI_JOB_HOOK_DRIFT && from[i].action == CLI_JOB_QUARANTINE) {
-            return cli_fail(c, CLI_DATA,
-                            "hook 'drift': this version cannot set systems aside for a drift of "
-                            "their energy: warn or raise");
-        }
-    }
-    return CLI_OK;
-}
-
-static int hooks_check(cli *c, const cli_job *job)
-{
-    int code = hooks_refuse(c, job->hooks, job->n_hooks);
-    for (size_t i = 0; i < job->n_stages && !code; i++) {
-        code = hooks_refuse(c, job->stages[i].hooks, job->stages[i].n_hooks);
-    }
-    return code;
-}
-
 static void hooks_count(const cli_job *job, size_t *n_hooks, size_t *n_sinks)
 {
     *n_hooks = job->n_hooks;
@@ -215,10 +194,6 @@ int cli_job_parts_open(cli *c, const cli_job *job, const char *folder, cli_job_p
     size_t n_hooks = 0, n_sinks = 0;
     hooks_count(job, &n_hooks, &n_sinks);
     *out = (cli_job_parts){0};
-    const int refused = hooks_check(c, job);
-    if (refused) {
-        return refused;
-    }
     out->job = job;
     if (!cli_resize(c, &out->hooks, 0, n_hooks * sizeof *out->hooks) ||
         !cli_resize(c, &out->sinks, 0, n_sinks * sizeof *out->sinks)) {

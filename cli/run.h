@@ -23,6 +23,13 @@ int cli_folder_path(cli *c, const char *folder, const char *name, cli_text *out)
 /* CLI_CANNOT_CREATE if cli_folder_create would refuse this path; makes nothing. */
 int cli_folder_check(cli *c, const char *path, bool overwrite);
 
+/* ---- guards (guards.c) ---- */
+
+/* Whether a factor of the volume makes sense: above 1, or 0 for no limit. */
+bool cli_volume_factor(double value);
+int cli_guards_check(cli *c, const char *command, const cli_guard_settings *g);
+void cli_guards(const cli_guard_settings *g, ath_dynamics_config *out);
+
 /* ---- results (results.c) ---- */
 
 /* One structure that came to an end. */
