@@ -439,6 +439,50 @@ less()
     awk -v a="$2" -v b="$3" 'BEGIN { exit !(a < b) }' || bad "$1: $2 is not below $3"
 }
 
+# Structures that are set aside, and the second chance of one.
+group_guards()
+{
+    cp "$examples/clusters.extxyz" c.xyz
+    hot='--steps 60 --timestep 15 --temp 1500 --every 0 --log 0'
+    # shellcheck disable=SC2086
+    expect 3 md c.xyz $hot --max-temperature 6000 --retry never --out never
+    same 'set aside at once' "$(column reason never/results.csv)" 'budget budget budget max_temperature'
+    # shellcheck disable=SC2086
+    expect 3 md c.xyz $hot --max-temperature 6000 --good-every 5 --out again
+    same 'set aside at last' "$(column reason again/results.csv)" 'budget budget budget max_temperature'
+    checks=$((checks + 1))
+    [ "$(column steps again/results.csv)" != "$(column steps never/results.csv)" ] || bad 'no second attempt'
+    says '"max-temperature": 6000' again/job.json
+    says '"retry": "auto"' again/job.json
+    says '"good-every": 5' again/job.json
+    says '"retry": "never"' never/job.json
+    # the others have the bits that they have without any limit
+    # shellcheck disable=SC2086
+    expect 0 md c.xyz $hot --retry never --out free
+    same 'the others' "$(head -4 again/results.csv | cksum)" "$(head -4 free/results.csv | cksum)"
+    # a step that is too long is shortened, and then nothing is set aside
+    expect 3 relax c.xyz --max-displacement 0.05 --steps 50 --retry never --out far
+    says ',quarantined,max_displacement,' far/results.csv
+    expect 3 relax c.xyz --max-displacement 0.05 --steps 50 --out near
+    same 'set aside' "$(grep -c quarantined near/results.csv)" 0
+    expect 3 relax c.xyz --min-distance 100 --out close
+    same 'too close' "$(column reason close/results.csv)" 'too_close too_close too_close too_close'
+    expect 3 md c.xyz --max-force 1e-9 --steps 3 --out force
+    same 'forces' "$(column reason force/results.csv)" 'max_force max_force max_force max_force'
+    expect 64 md c.xyz --max-volume-change 0.5 --out no
+    expect 64 relax c.xyz --max-force -1 --out no
+    expect 64 relax c.xyz --retry twice --out no
+    # the same from a job file, and what check says of it
+    printf '%s\n' 'input: c.xyz' 'model: emt' 'out: job' 'limits: {max_temperature: 6000, good_every: 5}' 'stages:' \
+        '  - {integrator: "nve:timestep=15", steps: 60, velocities: missing, temperature: 1500}' >job.yaml
+    expect 3 run job.yaml
+    same 'job' "$(sed 's/,nve,/,md,/' job/results.csv | cksum)" "$(cksum <again/results.csv)"
+    says '^  max_temperature: 6000$' job/job.yaml
+    says '^  retry: auto$' job/job.yaml
+    expect 0 check job.yaml --out other
+    says 'set aside above 6000 K; once back to a state at most 5 steps old' out
+}
+
 group_ensembles()
 {
     cp "$examples/bulk.extxyz" b.xyz
