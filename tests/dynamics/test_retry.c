@@ -203,6 +203,67 @@ static void test_company(void **state)
     }
 }
 
+/* ---- files that were written before ---- */
+
+/* The section ENGN as version 1 had it: without the last of its numbers. */
+static void older(const fixture *f)
+{
+    ath_container_reader *reader = NULL;
+    ath_container *out = NULL;
+    ath_section section = {0};
+    OK(f->ctx, ath_container_open(f->ctx, f->path, &reader));
+    OK(f->ctx, ath_container_create(f->ctx, &out));
+    while (ath_container_next(reader, &section) == ATH_OK) {
+        if (section.id != ATH_SECTION_ID('E', 'N', 'G', 'N')) {
+            OK(f->ctx,
+               ath_container_add(out, section.id, section.version, section.data, section.bytes));
+            continue;
+        }
+        uint8_t *bytes = malloc(section.bytes);
+        assert_int_equal(section.version, 2);
+        memcpy(bytes, section.data, 88);
+        memcpy(bytes + 88, (const uint8_t *)section.data + 96, section.bytes - 96);
+        OK(f->ctx, ath_container_add(out, section.id, 1, bytes, section.bytes - 8));
+        free(bytes);
+    }
+    ath_container_close(&reader);
+    OK(f->ctx, ath_container_save(out, f->path));
+    ath_container_destroy(&out);
+}
+
+static void test_older(void **state)
+{
+    (void)state;
+    for (int old = 0; old < 2; old++) {
+        fixture f;
+        ath_dynamics_stats stats[2];
+        fixture_open(&f, "host", COARSE);
+        ath_dynamics_config config = fixture_config(&f, true);
+        config.good_every = old ? 0 : EVERY; /* files of old know of no good states */
+        config.retries = !old;
+        ath_dynamics *dyn = make(&f, &config);
+        ath_batch *batch = batch_of(&f, every, ALL);
+        OK(f.ctx, ath_dynamics_run(dyn, batch, 20));
+        OK(f.ctx, ath_dynamics_get_stats(dyn, &stats[0]));
+        assert_int_equal(stats[0].n_retried, old ? 0 : 2);
+        OK(f.ctx, ath_dynamics_save(dyn, batch, f.path));
+        if (old) {
+            older(&f);
+        }
+        ath_batch_destroy(&batch);
+        ath_dynamics_destroy(&dyn);
+        dyn = make(&f, &config);
+        OK(f.ctx, ath_dynamics_load(dyn, f.device, f.path, &batch));
+        OK(f.ctx, ath_dynamics_get_stats(dyn, &stats[1]));
+        assert_int_equal(stats[1].n_retried, stats[0].n_retried);
+        assert_int_equal(stats[1].system_steps, stats[0].system_steps);
+        assert_int_equal(ath_dynamics_step_count(dyn), 20);
+        ath_batch_destroy(&batch);
+        ath_dynamics_destroy(&dyn);
+        fixture_close(&f);
+    }
+}
+
 /* ---- back by hand ---- */
 
 /* Takes the wild one back and runs: it must fail as it has. */
@@ -535,10 +596,11 @@ static void test_dismissed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_retry),  cmocka_unit_test(test_company),
-        cmocka_unit_test(test_rewind), cmocka_unit_test(test_nothing_good),
-        cmocka_unit_test(test_stages), cmocka_unit_test(test_no_allocation),
-        cmocka_unit_test(test_memory), cmocka_unit_test(test_dismissed),
+        cmocka_unit_test(test_retry),         cmocka_unit_test(test_company),
+        cmocka_unit_test(test_rewind),        cmocka_unit_test(test_older),
+        cmocka_unit_test(test_nothing_good),  cmocka_unit_test(test_stages),
+        cmocka_unit_test(test_no_allocation), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_dismissed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
