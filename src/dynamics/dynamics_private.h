@@ -164,6 +164,7 @@ struct ath_dynamics {
     int32_t n_own;
     ath__keeping keeping; /* where guards and good states stand in the rows of state */
     bool retries;         /* some part does */
+    bool near;            /* some part has a least distance */
     ath_field_id own_fields[ATH__MAX_OWN];
     int32_t n_own_fields;
     ath__hooks hooks;

@@ -74,7 +74,7 @@ void ath__guards_set(ath_dynamics *dyn)
     ath__keeping *k = &dyn->keeping;
     bool guard = false, kept = false, before = false;
     *k = (ath__keeping){.guard = -1, .kept = -1, .atoms = -1, .before = -1};
-    dyn->retries = false;
+    dyn->retries = dyn->near = false;
     for (int32_t p = 0; p < dyn->n_parts; p++) {
         const ath__part *part = &dyn->parts[p];
         const ath_dynamics_config *c = &part->config;
@@ -82,6 +82,7 @@ void ath__guards_set(ath_dynamics *dyn)
         kept = kept || c->good_every > 0;
         guard = guard || c->max_volume_change > 0.0 ||
                 (part->integrator && part->integrator->ops->moves_cell);
+        dyn->near = dyn->near || c->min_distance > 0.0;
         dyn->retries = dyn->retries || (c->good_every > 0 && c->retries > 0);
     }
     ath__dynamics_cells(dyn, &k->n_system, &k->n_atom);

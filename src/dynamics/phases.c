@@ -33,7 +33,6 @@ ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath_
     const ath__plan *plan = &job->dyn->plan;
     ath__stage_args args = {
         .view = job->view,
-        .list = job->list,
         .slots = list < 0 ? tile->d_slots : phases_slots(tile, list),
         .n_slots = list < 0 ? tile->d_n_slots : tile->d_counts + list,
         .stages = plan->d_stages,
@@ -55,6 +54,9 @@ ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath_
         .n_entry = plan->n_entry,
         .computed_all = (job->want & ATH__WANT_ENERGY) != 0,
     };
+    if (job->dyn->near && kernel != ATH_K_SCHEDULE) {
+        args.list = job->list;
+    }
     memcpy(args.sources, plan->sources, sizeof args.sources);
     memcpy(args.own_rows, plan->own_rows, sizeof args.own_rows);
     return ath__launch(&member->stream, kernel, &args);

@@ -143,7 +143,7 @@ enum ath__assess_mode {
 
 typedef struct ath__stage_args {
     ath__view view;
-    ath__list_view list;  /* all NULL if the model needs none */
+    ath__list_view list;  /* all NULL if the model needs none, or nobody looks */
     const int32_t *slots; /* the systems to act on; for schedule: all of the tile */
     int32_t *n_slots;
     const ath__stage_params *stages;       /* [n_parts] */
