@@ -136,8 +136,10 @@ ATH_API ath_status ath_convergence_evaluate(ath_context *ctx, const ath_converge
  *
  * A limit costs nothing where it is 0. max_force is found anyway. max_displacement costs a pass
  * over the positions before and after the first half step; max_temperature one over the velocities;
- * min_distance one over the neighbour list where the model has one that reaches as far, else all
- * pairs, and one member of the team does it: with large systems it is as dear as a pair potential.
+ * min_distance the same as max_displacement, and now and then one over the neighbour list, where
+ * the model has one that reaches as far, or over all pairs: when atoms have moved so far since the
+ * last time that some could have come too close. In every step where cells or hooks that write
+ * move them, too; then it is as dear as a pair potential, and one member of the team does it.
  *
  * What happens to a system that meets one is its own affair; nobody else sees it, not in one bit.
  * Without `retries` it leaves for good with this reason, as it is then.

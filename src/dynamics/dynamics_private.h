@@ -234,6 +234,8 @@ ath_status ath__hooks_span(ath_dynamics *dyn, const ath_batch *batch, int64_t ma
 /* Whether hooks or criteria of the host count steps of systems, so that one that has gone back must
  * wait for the host, which could else miss steps that are made again. */
 bool ath__hooks_wait(const ath_dynamics *dyn);
+/* Whether some hook writes. */
+bool ath__hooks_write(const ath_dynamics *dyn);
 /* Whether some hook of this part, or of the whole dynamics, is an external field. */
 bool ath__hooks_push(const ath_dynamics *dyn, int32_t part);
 /* Whether a hook with this access (all bits; 0: any hook) may be called between the two stages in
@@ -301,6 +303,8 @@ void ath__guards_set(ath_dynamics *dyn);
 void ath__guards_cells(const ath_dynamics *dyn, int32_t *n_system, int32_t *n_atom);
 /* What a stage needs to know of its guards. */
 void ath__guards_params(const ath_dynamics *dyn, int32_t part, ath__stage_params *params);
+/* Whether how far atoms move tells when a part has to look at distances again. */
+bool ath__guards_tell(const ath_dynamics *dyn, int32_t part);
 /* Adds the retries that were counted since the last time to the statistics; synchronises. */
 ath_status ath__guards_tally(ath_dynamics *dyn);
 

@@ -8,6 +8,9 @@
  *     nearest   least |x_j - x_i + S h|^2 over pairs and periodic images: from the rows of the
  *               neighbour list where there is one that reaches as far, or of all pairs; a least
  *               value does not depend on order, nor on which of the two it comes from
+ *     slack     how far atoms may still move, each of them, before some pair can be closer than the
+ *               least distance: half of what is between the two, less all ways since. While there
+ *               is some, nobody looks; where cells or hooks move atoms too, everybody does
  *     volume    det h, with the sign of its hand, over what it was on entry to the stage
  *
  * All of this, and the good state itself, stands in rows of integrator state, behind what the
@@ -78,8 +81,9 @@ ATH__FN double ath__guard_way2(const ath__guard_args *a, int64_t row)
 /* What of it the assessment of the system needs. */
 ATH__FN void ath__guard_moved(const ath__guard_args *a, int32_t slot, double way2)
 {
-    a->view.system_state[(int64_t)slot * a->n_system_state + a->keeping.guard + ATH__GUARD_WAY2] =
-        way2;
+    double *cells = a->view.system_state + (int64_t)slot * a->n_system_state + a->keeping.guard;
+    cells[ATH__GUARD_WAY2] = way2;
+    cells[ATH__GUARD_SLACK] -= ath__sqrt(way2);
 }
 
 /* ---- temperature ---- */
@@ -97,37 +101,73 @@ ATH__FN double ath__guard_heat(const ath__view *v, int64_t row, const uint8_t *f
 
 /* ---- distance ---- */
 
+/* It is the same for all stages. */
+ATH__FN const ath__keeping *ath__keeping_of(const ath__stage_args *a)
+{
+    return &a->stages->keeping;
+}
+
+ATH__FN double *ath__guard_cells(const ath__stage_args *a, int32_t slot)
+{
+    return a->view.system_state + (int64_t)slot * a->n_system_state + ath__keeping_of(a)->guard;
+}
+
 /* Geometry of a system. `usable` is false where its periodic vectors span no cell, or one so thin
  * that more than ATH__GUARD_IMAGES images on one side are within reach. */
 typedef struct ath__guard_cell {
     double h[9], g[9];
+    double reach;      /* all pairs that are as near are found */
     int32_t images[3]; /* on either side of the nearest one; -1: not periodic */
     bool rows;         /* the neighbour list has all pairs within reach */
     bool usable;
 } ath__guard_cell;
 
-ATH__FN ath__guard_cell ath__guard_look(const ath__stage_args *a, int32_t slot, double reach)
+/* Images within reach; false if there are too many. */
+ATH__FN bool ath__guard_images(ath__guard_cell *c, const int32_t pbc[3], double reach)
+{
+    double heights[3];
+    bool few = true;
+    ath__cell_heights(c->g, heights);
+    for (int k = 0; k < 3; k++) {
+        const double images = reach / heights[k] + 0.5 + 1e-9;
+        few = few && (!pbc[k] || images < ATH__GUARD_IMAGES + 1);
+        c->images[k] = pbc[k] ? (few ? (int32_t)images : 0) : -1;
+    }
+    c->reach = reach;
+    return few;
+}
+
+/* Looks for pairs up to `least`, and beyond where that is cheap. */
+ATH__FN ath__guard_cell ath__guard_look(const ath__stage_args *a, int32_t slot, double least)
 {
     const double *cell = a->view.cell + 9 * (int64_t)slot;
     const int32_t *pbc = a->view.pbc + 3 * (int64_t)slot;
-    double heights[3];
-    ath__guard_cell c = {{0.0}, {0.0}, {0, 0, 0}, false, false};
+    ath__guard_cell c = {{0.0}, {0.0}, 0.0, {0, 0, 0}, false, false};
     c.usable = ath__cell_complete(cell, pbc, c.h) && ath__cell_reciprocal(c.h, c.g);
-    c.rows = reach <= a->cutoff &&
+    c.rows = least <= a->cutoff &&
              !ath__all_pairs_enough(a->view.n_atoms[slot], cell, pbc, a->cutoff, a->all_pairs_max);
-    if (!c.usable) {
-        return c;
-    }
-    ath__cell_heights(c.g, heights);
-    for (int k = 0; k < 3; k++) {
-        const double images = reach / heights[k] + 0.5 + 1e-9;
-        c.images[k] = -1;
-        if (pbc[k]) {
-            c.usable = c.usable && images < ATH__GUARD_IMAGES + 1;
-            c.images[k] = c.usable ? (int32_t)images : 0;
-        }
+    if (c.usable && c.rows) {
+        c.reach = a->cutoff;
+    } else if (c.usable) {
+        c.usable = ath__guard_images(&c, pbc, least + 1.0) || ath__guard_images(&c, pbc, least);
     }
     return c;
+}
+
+/* Whether no pair can have come too close since somebody looked. */
+ATH__FN bool ath__guard_is_far(const ath__stage_args *a, int32_t slot, const ath__stage_params *p,
+                               int32_t mode)
+{
+    return p->tells && a->tells && mode == ATH__ASSESS_STEP &&
+           ath__guard_cells(a, slot)[ATH__GUARD_SLACK] > 1e-6;
+}
+
+/* Takes note of the least distance of a system whose pairs have been looked at. */
+ATH__FN void ath__guard_looked(const ath__stage_args *a, int32_t slot, const ath__stage_params *p,
+                               double nearest2, double reach)
+{
+    const double nearest = nearest2 < reach * reach ? ath__sqrt(nearest2) : reach;
+    ath__guard_cells(a, slot)[ATH__GUARD_SLACK] = 0.5 * (nearest - p->min_distance);
 }
 
 ATH__FN double ath__guard_distance2(const double *xi, const double *xj, const int32_t s[3],
@@ -202,12 +242,6 @@ ATH__FN double ath__guard_pairs(const ath__stage_args *a, int32_t slot, int32_t 
 
 /* ---- cell ---- */
 
-/* It is the same for all stages. */
-ATH__FN const ath__keeping *ath__keeping_of(const ath__stage_args *a)
-{
-    return &a->stages->keeping;
-}
-
 /* det h, or 0 if a system is not periodic along all three vectors. */
 ATH__FN double ath__guard_volume(const ath__view *v, int32_t slot)
 {
@@ -219,19 +253,17 @@ ATH__FN double ath__guard_volume(const ath__view *v, int32_t slot)
 ATH__FN void ath__guard_begin(const ath__stage_args *a, int32_t slot)
 {
     if (ath__keeping_of(a)->guard >= 0) {
-        double *cells =
-            a->view.system_state + (int64_t)slot * a->n_system_state + ath__keeping_of(a)->guard;
+        double *cells = ath__guard_cells(a, slot);
         const double volume = ath__guard_volume(&a->view, slot);
         cells[ATH__GUARD_VOLUME] = ath__abs(volume) < (double)INFINITY ? volume : 0.0;
-        cells[ATH__GUARD_WAY2] = 0.0;
+        cells[ATH__GUARD_WAY2] = cells[ATH__GUARD_SLACK] = 0.0;
     }
 }
 
 ATH__FN int32_t ath__guard_of_cell(const ath__stage_args *a, int32_t slot,
                                    const ath__stage_params *p)
 {
-    const double *cells =
-        a->view.system_state + (int64_t)slot * a->n_system_state + ath__keeping_of(a)->guard;
+    const double *cells = ath__guard_cells(a, slot);
     if (ath__keeping_of(a)->guard < 0 || cells[ATH__GUARD_VOLUME] == 0.0 ||
         !(p->watches_cell || p->max_volume_change > 0.0)) {
         return ATH_REASON_NONE;
@@ -270,8 +302,8 @@ ATH__FN int32_t ath__guard_verdict(const ath__stage_args *a, int32_t slot,
         return ATH_REASON_MAX_FORCE;
     }
     if (p->max_displacement > 0.0 && mode == ATH__ASSESS_STEP &&
-        !(v->system_state[(int64_t)slot * a->n_system_state + ath__keeping_of(a)->guard +
-                          ATH__GUARD_WAY2] <= p->max_displacement * p->max_displacement)) {
+        !(ath__guard_cells(a, slot)[ATH__GUARD_WAY2] <=
+          p->max_displacement * p->max_displacement)) {
         return ATH_REASON_MAX_DISPLACEMENT;
     }
     if (p->max_temperature > 0.0 && v->dof[slot] > 0.0 &&
@@ -348,8 +380,9 @@ ATH__FN void ath__keep_take(const ath__stage_args *a, int32_t slot)
                    ath__keeping_of(a)->n_system);
 }
 
-/* The way back. What a span has left to do stays what it is: a step that is lost was made. Where
- * the host has to see own steps that are made again, it has nothing left to do. */
+/* The way back. Distances have to be looked at again. What a span has left to do stays what it is:
+ * a step that is lost was made. Where the host has to see own steps that are made again, it has
+ * nothing left to do. */
 ATH__FN void ath__keep_back(const ath__stage_args *a, int32_t slot)
 {
     const ath__view *v = &a->view;
@@ -378,6 +411,7 @@ ATH__FN void ath__keep_back(const ath__stage_args *a, int32_t slot)
                    ATH_MAX_CRITERIA);
     ath__keep_copy(v->system_state + (int64_t)slot * a->n_system_state, kept + ATH__KEPT_CELLS,
                    ath__keeping_of(a)->n_system);
+    ath__guard_cells(a, slot)[ATH__GUARD_SLACK] = 0.0;
 }
 
 /* Makes the rest of the stage gentler; the good state, too, so that who goes back to it again finds

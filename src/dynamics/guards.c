@@ -78,7 +78,7 @@ void ath__guards_set(ath_dynamics *dyn)
     for (int32_t p = 0; p < dyn->n_parts; p++) {
         const ath__part *part = &dyn->parts[p];
         const ath_dynamics_config *c = &part->config;
-        before = before || c->max_displacement > 0.0;
+        before = before || c->max_displacement > 0.0 || c->min_distance > 0.0;
         kept = kept || c->good_every > 0;
         guard = guard || c->max_volume_change > 0.0 ||
                 (part->integrator && part->integrator->ops->moves_cell);
@@ -100,6 +100,13 @@ void ath__guards_set(ath_dynamics *dyn)
         k->before = atom;
     }
     k->mark = guards_mark(dyn);
+}
+
+bool ath__guards_tell(const ath_dynamics *dyn, int32_t p)
+{
+    const ath__part *part = &dyn->parts[p];
+    return part->config.min_distance > 0.0 && part->integrator &&
+           !part->integrator->ops->moves_cell;
 }
 
 void ath__guards_cells(const ath_dynamics *dyn, int32_t *n_system, int32_t *n_atom)
@@ -126,6 +133,7 @@ void ath__guards_params(const ath_dynamics *dyn, int32_t p, ath__stage_params *p
     params->n_gentle = guards_gentle(part, params->gentle);
     params->retries = c->good_every > 0 && params->n_gentle > 0 ? c->retries : 0;
     params->keeping = dyn->keeping;
+    params->tells = ath__guards_tell(dyn, p);
     params->watches_cell = part->integrator && part->integrator->ops->moves_cell;
     params->guards = params->watches_cell || c->max_force > 0.0 || c->max_displacement > 0.0 ||
                      c->max_temperature > 0.0 || c->max_volume_change > 0.0 ||

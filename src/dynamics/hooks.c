@@ -161,6 +161,15 @@ bool ath__hooks_wait(const ath_dynamics *dyn)
     return waits;
 }
 
+bool ath__hooks_write(const ath_dynamics *dyn)
+{
+    bool writes = false;
+    for (int32_t i = 0; i < dyn->hooks.n; i++) {
+        writes = writes || (dyn->hooks.entries[i].hook.access & ATH_HOOK_WRITES) != 0;
+    }
+    return writes;
+}
+
 /* ---- when ---- */
 
 /* Steps that a system has made, as a hook counts them. */

@@ -45,6 +45,7 @@ ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath_
         .cutoff = plan->cutoff,
         .all_pairs_max = plan->all_pairs_max,
         .waits = job->waits,
+        .tells = job->tells,
         .mode = mode,
         .n_parts = job->dyn->n_parts,
         .plain_exit = job->dyn->fused ? -1 : job->dyn->exit_status,
@@ -90,7 +91,8 @@ static ath_status phases_centre(const ath__job *job, ath__member *member, const 
 static ath_status phases_guard(const ath__job *job, ath__member *member, const ath__tile *tile,
                                int32_t p, enum ath__guard_mode mode)
 {
-    if (!(job->dyn->parts[p].config.max_displacement > 0.0)) {
+    if (!(job->dyn->parts[p].config.max_displacement > 0.0) &&
+        !(job->tells && ath__guards_tell(job->dyn, p))) {
         return ATH_OK;
     }
     const ath__guard_args args = {

@@ -45,10 +45,11 @@ __device__ double stage_heat_of(const ath__view &v, int32_t slot, int lane)
     return sum;
 }
 
-/* Square of the least distance, where that is at most `reach`; 0 where it cannot be told. */
-__device__ double stage_nearest_of(const ath__stage_args &a, int32_t slot, double reach, int lane)
+/* Square of the least distance, where that matters; 0 where it cannot be told. */
+__device__ double stage_nearest_of(const ath__stage_args &a, int32_t slot,
+                                   const ath__stage_params *p, int lane)
 {
-    const ath__guard_cell c = ath__guard_look(&a, slot, reach);
+    const ath__guard_cell c = ath__guard_look(&a, slot, p->min_distance);
     double best = c.usable ? INFINITY : 0.0;
     for (int32_t i = lane; c.usable && i < a.view.n_atoms[slot]; i += 32) {
         best = c.rows ? ath__guard_row(&a, slot, i, &c, best)
@@ -58,19 +59,24 @@ __device__ double stage_nearest_of(const ath__stage_args &a, int32_t slot, doubl
         const double other = __shfl_xor_sync(0xffffffffu, best, step);
         best = other < best ? other : best;
     }
+    __syncwarp();
+    if (lane == 0) {
+        ath__guard_looked(&a, slot, p, best, c.reach);
+    }
     return best;
 }
 
 /* What the assessment of a system needs to know of its atoms; the same in every lane. */
-__device__ ath__measured stage_measure(const ath__stage_args &a, int32_t slot, int lane)
+__device__ ath__measured stage_measure(const ath__stage_args &a, int32_t slot, int32_t mode,
+                                       int lane)
 {
     const ath__stage_params *p = ath__stage_of(&a, slot);
     ath__measured m = {stage_max_force2(a.view, slot, lane), 0.0, INFINITY};
     if (p && p->max_temperature > 0.0) {
         m.heat = stage_heat_of(a.view, slot, lane);
     }
-    if (p && p->min_distance > 0.0 && m.f2 < INFINITY) {
-        m.nearest = stage_nearest_of(a, slot, p->min_distance, lane);
+    if (p && p->min_distance > 0.0 && m.f2 < INFINITY && !ath__guard_is_far(&a, slot, p, mode)) {
+        m.nearest = stage_nearest_of(a, slot, p, lane);
     }
     return m;
 }
@@ -92,7 +98,8 @@ __global__ void stage_assess_kernel(const ath__stage_args a)
     for (int32_t i = blockIdx.x * STAGE_WARPS + threadIdx.x / 32; i < n;
          i += gridDim.x * STAGE_WARPS) {
         const int32_t slot = a.slots[i];
-        const ath__measured m = a.mode < ATH__ASSESS_FLAGS ? stage_measure(a, slot, lane) : none;
+        const ath__measured m =
+            a.mode < ATH__ASSESS_FLAGS ? stage_measure(a, slot, a.mode, lane) : none;
         int32_t what = ATH__KEEP_NOTHING;
         __syncwarp();
         if (lane == 0 && a.mode == ATH__ASSESS_REWIND) {
@@ -125,7 +132,7 @@ __global__ void stage_enter_kernel(const ath__stage_args a)
         begun = __shfl_sync(0xffffffffu, begun, 0);
         __syncwarp();
         if (begun) { /* with the velocities that it has now */
-            const ath__measured m = stage_measure(a, slot, lane);
+            const ath__measured m = stage_measure(a, slot, ATH__ASSESS_ENTRY, lane);
             __syncwarp();
             if (lane == 0) {
                 what = ath__stage_assess(&a, slot, &m, ATH__ASSESS_ENTRY);

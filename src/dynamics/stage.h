@@ -45,7 +45,7 @@ typedef struct ath__gentle {
 } ath__gentle;
 
 /* What guards keep of a system: cells of its state from keeping.guard on. */
-enum { ATH__GUARD_VOLUME, ATH__GUARD_WAY2, ATH__GUARD_CELLS };
+enum { ATH__GUARD_VOLUME, ATH__GUARD_WAY2, ATH__GUARD_SLACK, ATH__GUARD_CELLS };
 /* Its good state: cells from keeping.kept on; then those of the integrator. */
 enum {
     ATH__KEPT_MARK, /* that it is there */
@@ -96,6 +96,8 @@ typedef struct ath__stage_params {
     int32_t retries;      /* how often a system may try again */
     int32_t watches_cell; /* 1: the integrator moves the cell, which must not collapse */
     int32_t guards;       /* 1: any of these is to be looked at */
+    int32_t tells;        /* 1: how far atoms move tells when to look at distances again */
+    int32_t padding;
     ath__keeping keeping;
     double temperature; /* K, of the entry action */
     int64_t budget;     /* steps per system; < 0: none */
@@ -165,6 +167,8 @@ typedef struct ath__stage_args {
     int32_t n_own;
     int32_t computed_all; /* 1: energy and stress were computed with the forces */
     int32_t waits;        /* 1: who goes back waits for the next span */
+    int32_t tells;        /* 1: nobody but integrators moves atoms */
+    int32_t padding;
 } ath__stage_args;
 
 ATH__CHECK_ARGS(ENTER, ath__stage_args, steps);

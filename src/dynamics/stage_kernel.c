@@ -60,20 +60,21 @@ static double stage_heat_of(const ath__view *v, int32_t slot)
     return lanes[0];
 }
 
-/* Square of the least distance, where that is at most `reach`; 0 where it cannot be told. */
-static double stage_nearest_of(const ath__stage_args *a, int32_t slot, double reach)
+/* Square of the least distance, where that matters; 0 where it cannot be told. */
+static double stage_nearest_of(const ath__stage_args *a, int32_t slot, const ath__stage_params *p)
 {
-    const ath__guard_cell c = ath__guard_look(a, slot, reach);
+    const ath__guard_cell c = ath__guard_look(a, slot, p->min_distance);
     double best = c.usable ? (double)INFINITY : 0.0;
     for (int32_t i = 0; c.usable && i < a->view.n_atoms[slot]; i++) {
         best =
             c.rows ? ath__guard_row(a, slot, i, &c, best) : ath__guard_pairs(a, slot, i, &c, best);
     }
+    ath__guard_looked(a, slot, p, best, c.reach);
     return best;
 }
 
 /* What the assessment of a system needs to know of its atoms. */
-static inline ath__measured stage_measure(const ath__stage_args *a, int32_t slot)
+static inline ath__measured stage_measure(const ath__stage_args *a, int32_t slot, int32_t mode)
 {
     ath__measured m = {stage_force2_of(&a->view, slot), 0.0, (double)INFINITY};
     const ath__stage_params *p = ath__stage_of(a, slot);
@@ -83,8 +84,8 @@ static inline ath__measured stage_measure(const ath__stage_args *a, int32_t slot
     if (p->max_temperature > 0.0) {
         m.heat = stage_heat_of(&a->view, slot);
     }
-    if (p->min_distance > 0.0 && m.f2 < (double)INFINITY) {
-        m.nearest = stage_nearest_of(a, slot, p->min_distance);
+    if (p->min_distance > 0.0 && m.f2 < (double)INFINITY && !ath__guard_is_far(a, slot, p, mode)) {
+        m.nearest = stage_nearest_of(a, slot, p);
     }
     return m;
 }
@@ -99,7 +100,7 @@ static void stage_keep(const ath__stage_args *a, int32_t slot, int32_t what)
 
 static void stage_assess(const ath__stage_args *a, int32_t slot, int32_t mode)
 {
-    const ath__measured m = stage_measure(a, slot);
+    const ath__measured m = stage_measure(a, slot, mode);
     stage_keep(a, slot, ath__stage_assess(a, slot, &m, mode));
 }
 

@@ -564,6 +564,62 @@ static void test_non_finite(void **state)
     fixture_close(&f);
 }
 
+/* ---- atoms that a hook moves ---- */
+
+enum { SHOVE_STEP = 9 };
+
+/* Puts the second atom of the last system beside the first one, once. */
+static ath_status shove(void *user, const ath_hook_context *context)
+{
+    const fixture *f = user;
+    double x[6];
+    if (context->step_count != SHOVE_STEP || !context->mask[GOOD]) {
+        return ATH_OK;
+    }
+    OK(f->ctx, ath_batch_read(context->batch, ATH_FIELD_POSITIONS, GOOD, x));
+    x[3] = x[0] + 1.0, x[4] = x[1], x[5] = x[2];
+    OK(f->ctx, ath_batch_write(context->batch, ATH_FIELD_POSITIONS, GOOD, x));
+    return ATH_OK;
+}
+
+/* Whatever integrators tell of ways, distances are looked at after that. */
+static void test_shoved(void **state)
+{
+    static const ath_stage stages[] = {ATH_STAGE_BEFORE_STEP, ATH_STAGE_AFTER_PRE_UPDATE,
+                                       ATH_STAGE_BEFORE_COMPUTE, ATH_STAGE_AFTER_STEP};
+    (void)state;
+    for (size_t k = 0; k < 2 * sizeof stages / sizeof *stages; k++) {
+        fixture f;
+        const int32_t all[ALL] = {0, 1, 2, 3, 4, 5};
+        fixture_open(&f, k % 2 ? "mock" : "host", "lj:epsilon=1e-9,sigma=2,cutoff=8.5", NVE);
+        f.systems[GOOD] = meeting(f.ctx, 30.0, 8.0, 0.0);
+        const ath_hook hook = {.size = sizeof hook,
+                               .name = "shove",
+                               .stage = stages[k / 2],
+                               .frequency = 1,
+                               .access = ATH_HOOK_WRITES,
+                               .user = &f,
+                               .call = shove};
+        f.config.min_distance = 1.2;
+        f.config.hooks = &hook;
+        f.config.n_hooks = 1;
+        ath_batch *batch = fixture_batch(&f, all, ALL);
+        ath_dynamics *dyn = fixture_dynamics(&f);
+        OK(f.ctx, ath_dynamics_run(dyn, batch, STEPS));
+        for (int32_t i = 0; i < ALL; i++) {
+            assert_int_equal(read_int(&f, batch, ATH_FIELD_REASON, i),
+                             i < GOOD ? ATH_REASON_NONE : ATH_REASON_TOO_CLOSE);
+            /* what is moved before a step, on the entry that follows */
+            assert_int_equal(read_steps(&f, batch, i), i < GOOD    ? STEPS
+                                                       : k / 2 < 1 ? SHOVE_STEP
+                                                                   : SHOVE_STEP + 1);
+        }
+        ath_batch_destroy(&batch);
+        ath_dynamics_destroy(&dyn);
+        fixture_close(&f);
+    }
+}
+
 /* ---- the order of reasons, and what is refused ---- */
 
 static ath_reason first_reason(fixture *f)
@@ -639,7 +695,8 @@ int main(void)
         cmocka_unit_test(test_hot),      cmocka_unit_test(test_near),
         cmocka_unit_test(test_force),    cmocka_unit_test(test_volume),
         cmocka_unit_test(test_collapse), cmocka_unit_test(test_non_finite),
-        cmocka_unit_test(test_order),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_shoved),   cmocka_unit_test(test_order),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
