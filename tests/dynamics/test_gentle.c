@@ -123,6 +123,61 @@ static void test_gentle_cell(void **state)
     }
 }
 
+/* Back in the good state everything is as it was then, and goes on as it did. */
+static void check_rewound(const char *device, const char *integrator)
+{
+    fixture f;
+    uint64_t digest[2][2];
+    double cells[2][40];
+    int32_t n_system = 0, n_atom = 0;
+    fixture_open(&f, device, integrator);
+    ath__integrator_cells(f.integrator, &n_system, &n_atom);
+    ath_dynamics_config config = fixture_config(&f, true);
+    config.velocities = ATH_VELOCITIES_THERMAL;
+    config.temperature = 40.0;
+    config.hold_centre = true;
+    const int32_t which[2] = {1, 3};
+    ath_batch *batch = batch_of(&f, which, 2);
+    ath_dynamics *dyn = make(&f, &config);
+    OK(f.ctx, ath_dynamics_run(dyn, batch, 2 * EVERY));
+    for (int k = 0; k < 2; k++) {
+        OK(f.ctx, ath_dynamics_run(dyn, batch, 0)); /* energies */
+        digest[k][0] = structures_digest(f.ctx, batch, 1);
+        for (int32_t c = 0; c < n_system && c < 40; c++) {
+            cells[k][c] = cell_of(&f, batch, 1, c);
+        }
+        OK(f.ctx, ath_dynamics_run(dyn, batch, EVERY - 1));
+        digest[k][1] = structures_digest(f.ctx, batch, 1);
+        OK(f.ctx, ath_dynamics_rewind(dyn, batch, 1));
+    }
+    assert_true(digest[0][0] == digest[1][0] && digest[0][1] == digest[1][1]);
+    assert_true(digest[0][0] != digest[0][1]);
+    assert_memory_equal(cells[0], cells[1], (size_t)(n_system < 40 ? n_system : 40) * 8);
+    ath_batch_destroy(&batch);
+    ath_dynamics_destroy(&dyn);
+    fixture_close(&f);
+}
+
+static void test_rewound(void **state)
+{
+    static const char *const texts[] = {"nve",
+                                        "langevin",
+                                        "nose_hoover",
+                                        "csvr",
+                                        "npt:coupling=triclinic",
+                                        "nph",
+                                        "crescale:thermostat=langevin",
+                                        "fire:cell=full",
+                                        "fire2:cell=iso",
+                                        "lbfgs",
+                                        "lbfgs:cell=full"};
+    (void)state;
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+        check_rewound("host", texts[k]);
+        check_rewound("mock", texts[k]);
+    }
+}
+
 /* Whoever adds an integrator has to think of it. */
 static void test_every_integrator(void **state)
 {
@@ -146,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gentle),
         cmocka_unit_test(test_gentle_cell),
+        cmocka_unit_test(test_rewound),
         cmocka_unit_test(test_every_integrator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

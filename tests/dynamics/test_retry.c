@@ -215,11 +215,11 @@ static void test_company(void **state)
         {"host", {0, 1, 2, 3, 4, 5}, 6, 1, 0, 1, true, 0},
         {"mock", {0, 1, 2, 3, 4, 5}, 6, 1, 0, STEPS, false, 0},
         {"mock", {5, 1, 4}, 3, 1, 0, 4, true, 0},
-        {"host", {0, 1, 2, 3, 4, 5}, 6, 1, 0, STEPS, false, 7},
-        {"host", {4}, 1, 1, 0, STEPS, false, 7},
-        {"host", {5}, 1, 1, 0, STEPS, false, 7},
-        {"host", {5, 2, 4}, 3, 2, 1, 9, true, 7},
-        {"mock", {4, 3, 5}, 3, 1, 0, STEPS, false, 7},
+        {"host", {0, 1, 2, 3, 4, 5}, 6, 1, 0, STEPS, false, 5},
+        {"host", {4}, 1, 1, 0, STEPS, false, 5},
+        {"host", {5}, 1, 1, 0, STEPS, false, 5},
+        {"host", {5, 2, 4}, 3, 2, 1, 9, true, 5},
+        {"mock", {4, 3, 5}, 3, 1, 0, STEPS, false, 5},
     };
     uint64_t first[ALL];
     (void)state;
@@ -304,7 +304,7 @@ static void test_older(void **state)
 
 /* Takes the wild one back and runs: it must fail as it has. */
 static void fails_again(const fixture *f, ath_dynamics *dyn, ath_batch *batch, int32_t i,
-                        const ath_batch *as, int32_t k)
+                        const ath_batch *as, int32_t k, int64_t apart)
 {
     const int64_t steps = read_long(f, as, ATH_FIELD_STAGE_STEPS, k);
     const uint64_t digest = digest_of(f, as, k);
@@ -314,7 +314,7 @@ static void fails_again(const fixture *f, ath_dynamics *dyn, ath_batch *batch, i
     assert_int_equal(read_int(f, batch, ATH_FIELD_REASON, i), ATH_REASON_NONE);
     assert_int_equal(read_int(f, batch, ATH_FIELD_STATUS, i), 0);
     const int64_t from = read_long(f, batch, ATH_FIELD_STAGE_STEPS, i);
-    assert_true(from % EVERY == 0 && from < steps && steps - from <= EVERY);
+    assert_true(from % apart == 0 && from < steps && steps - from <= apart);
     assert_true(ath_dynamics_run(dyn, batch, steps - from - 1) >= 0);
     assert_int_equal(read_int(f, batch, ATH_FIELD_REASON, i), ATH_REASON_NONE);
     OK(f->ctx, ath_dynamics_run(dyn, batch, STEPS));
@@ -324,12 +324,13 @@ static void fails_again(const fixture *f, ath_dynamics *dyn, ath_batch *batch, i
 }
 
 /* Through a packet, behind others, into another batch of another dynamics. */
-static void fails_elsewhere(const fixture *f, const ath_batch *from, bool retry)
+static void fails_elsewhere(const fixture *f, const ath_batch *from, bool retry, int64_t apart)
 {
     const int32_t wild[1] = {WILD}, calm[2] = {1, 0};
     ath_packet *packet = NULL, *copy = NULL;
     size_t bytes = 0;
-    const ath_dynamics_config config = fixture_config(f, retry);
+    ath_dynamics_config config = fixture_config(f, retry);
+    config.good_every = apart;
     ath_dynamics *dyn = make(f, &config);
     OK(f->ctx, ath_packet_pack_batch(from, wild, 1, &packet));
     const void *data = ath_packet_data(packet, &bytes);
@@ -340,7 +341,7 @@ static void fails_elsewhere(const fixture *f, const ath_batch *from, bool retry)
         for (int32_t i = 0; i < 2 * others; i++) {
             OK(f->ctx, ath_batch_add(batch, f->systems[calm[i]]));
         }
-        fails_again(f, dyn, batch, 0, from, WILD);
+        fails_again(f, dyn, batch, 0, from, WILD, apart);
         ath_batch_destroy(&batch);
     }
     /* one that keeps nothing, and one that keeps something else */
@@ -348,7 +349,7 @@ static void fails_elsewhere(const fixture *f, const ath_batch *from, bool retry)
     OK(f->ctx, ath_integrator_create(f->ctx, FINE, &fine));
     for (int k = 0; k < 2; k++) {
         ath_dynamics_config other = config;
-        other.good_every = k == 0 ? 0 : EVERY;
+        other.good_every = k == 0 ? 0 : apart;
         other.integrator = k == 0 ? config.integrator : fine;
         ath_dynamics *stranger = make(f, &other);
         ath_batch *batch = batch_of(f, calm, 0);
@@ -364,21 +365,22 @@ static void fails_elsewhere(const fixture *f, const ath_batch *from, bool retry)
     ath_dynamics_destroy(&dyn);
 }
 
-static void check_rewind(const char *device, bool retry)
+static void check_rewind(const char *device, bool retry, int64_t apart)
 {
     fixture f;
     fixture_open(&f, device, COARSE);
-    const ath_dynamics_config config = fixture_config(&f, retry);
+    ath_dynamics_config config = fixture_config(&f, retry);
+    config.good_every = apart;
     ath_dynamics *dyn = make(&f, &config);
     ath_batch *batch = batch_of(&f, every, ALL), *copy = NULL;
     OK(f.ctx, ath_dynamics_run(dyn, batch, STEPS));
     const uint64_t calm = digest_of(&f, batch, 2);
     OK(f.ctx, ath_batch_select(batch, every, ALL, &copy));
-    fails_elsewhere(&f, batch, retry);
+    fails_elsewhere(&f, batch, retry, apart);
     assert_int_equal(ath_dynamics_rewind(dyn, batch, ALL), ATH_E_RANGE);
     assert_int_equal(ath_dynamics_rewind(dyn, NULL, 0), ATH_E_ARGUMENT);
     assert_true(digest_of(&f, batch, 2) == calm);
-    fails_again(&f, dyn, batch, WILD, copy, WILD);
+    fails_again(&f, dyn, batch, WILD, copy, WILD, apart);
     assert_int_equal(retried(&f, dyn), retry ? 2 : 0);
     ath_batch_destroy(&copy);
     ath_batch_destroy(&batch);
@@ -389,10 +391,12 @@ static void check_rewind(const char *device, bool retry)
 static void test_rewind(void **state)
 {
     (void)state;
-    check_rewind("host", true);
-    check_rewind("host", false);
-    check_rewind("mock", true);
-    check_rewind("mock", false);
+    for (int64_t apart = EVERY; apart <= 4 * EVERY; apart += 3 * EVERY) {
+        check_rewind("host", true, apart);
+        check_rewind("host", false, apart);
+        check_rewind("mock", true, apart);
+        check_rewind("mock", false, apart);
+    }
 }
 
 /* No good state: it fails on entry. */
@@ -425,14 +429,15 @@ typedef struct life {
     int32_t retries, reason;
 } life;
 
-/* Two stages of so many steps, a hook of own steps in the first one if `every_steps` is not 0. */
+/* Two stages of so many steps, a hook of own steps if `every_steps` is not 0: in the first stage,
+ * or, where it is negative, in all of them. */
 static void stages_run(const fixture *f, const int32_t *which, int32_t n, int64_t every_steps,
                        int32_t threads, life out[ALL])
 {
     const ath_hook hook = {.size = sizeof hook,
                            .name = "push",
                            .stage = ATH_STAGE_BEFORE_STEP,
-                           .frequency = every_steps,
+                           .frequency = llabs(every_steps),
                            .access = ATH_HOOK_WRITES | ATH_HOOK_OWN_STEPS,
                            .user = (void *)f,
                            .call = push};
@@ -449,6 +454,9 @@ static void stages_run(const fixture *f, const int32_t *which, int32_t n, int64_
     config.max_force = 0.0;
     parts[1] = make(f, &config);
     OK(f->ctx, ath_fuse(f->ctx, parts, 2, &dyn));
+    if (every_steps < 0) {
+        OK(f->ctx, ath_dynamics_register_hook(dyn, &hook));
+    }
     ath_batch *batch = batch_of(f, which, n);
     OK(f->ctx, ath_dynamics_run(dyn, batch, ATH_UNSET));
     for (int32_t i = 0; i < n; i++) {
@@ -490,9 +498,10 @@ static void check_stages(const char *device, int64_t every_steps)
 static void test_stages(void **state)
 {
     (void)state;
-    for (int64_t every_steps = 0; every_steps <= 7; every_steps += every_steps ? 4 : 3) {
-        check_stages("host", every_steps);
-        check_stages("mock", every_steps);
+    static const int64_t steps[] = {0, 5, 7, -5, -3};
+    for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
+        check_stages("host", steps[k]);
+        check_stages("mock", steps[k]);
     }
 }
 
@@ -546,7 +555,7 @@ static void check_memory(const char *device)
         f.memory.fail_at = 0;
         if (status == ATH_OK) {
             assert_true(k > 3);
-            fails_again(&f, dyn, again, WILD, copy, WILD);
+            fails_again(&f, dyn, again, WILD, copy, WILD, EVERY);
         } else {
             assert_int_equal(status, ATH_E_NO_MEMORY);
         }
