@@ -432,7 +432,7 @@ typedef struct life {
 /* Two stages of so many steps, a hook of own steps if `every_steps` is not 0: in the first stage,
  * or, where it is negative, in all of them. */
 static void stages_run(const fixture *f, const int32_t *which, int32_t n, int64_t every_steps,
-                       int32_t threads, life out[ALL])
+                       int32_t threads, int32_t late, life out[ALL])
 {
     const ath_hook hook = {.size = sizeof hook,
                            .name = "push",
@@ -457,7 +457,11 @@ static void stages_run(const fixture *f, const int32_t *which, int32_t n, int64_
     if (every_steps < 0) {
         OK(f->ctx, ath_dynamics_register_hook(dyn, &hook));
     }
-    ath_batch *batch = batch_of(f, which, n);
+    ath_batch *batch = batch_of(f, which, n - late);
+    for (int32_t i = n - late; i < n; i++) { /* the last ones come one by one, two steps apart */
+        assert_true(ath_dynamics_run(dyn, batch, 2) >= 0);
+        OK(f->ctx, ath_batch_add(batch, f->systems[which[i]]));
+    }
     OK(f->ctx, ath_dynamics_run(dyn, batch, ATH_UNSET));
     for (int32_t i = 0; i < n; i++) {
         out[which[i]] = (life){.digest = digest_of(f, batch, i),
@@ -479,19 +483,23 @@ static void check_stages(const char *device, int64_t every_steps)
     life whole[ALL], other[ALL];
     const int32_t pair[2] = {WILD, MILD}, mixed[4] = {MILD, 3, 1, WILD};
     fixture_open(&f, device, COARSE);
-    stages_run(&f, every, ALL, every_steps, 1, whole);
+    stages_run(&f, every, ALL, every_steps, 1, 0, whole);
     assert_int_equal(whole[WILD].reason, ATH_REASON_MAX_FORCE);
     assert_int_equal(whole[WILD].retries, 1);
     assert_int_equal(whole[MILD].reason, ATH_REASON_BUDGET);
     assert_int_equal(whole[MILD].retries, 0); /* of the second stage */
     for (int32_t i = 0; i < ALL; i++) {
-        stages_run(&f, &i, 1, every_steps, 1, other);
+        stages_run(&f, &i, 1, every_steps, 1, 0, other);
         assert_memory_equal(&other[i], &whole[i], sizeof other[i]);
     }
-    stages_run(&f, pair, 2, every_steps, 1, other);
+    stages_run(&f, pair, 2, every_steps, 1, 0, other);
     assert_memory_equal(&other[MILD], &whole[MILD], 2 * sizeof *other);
-    stages_run(&f, mixed, 4, every_steps, 2, other);
+    stages_run(&f, mixed, 4, every_steps, 2, 0, other);
     assert_memory_equal(&other[MILD], &whole[MILD], 2 * sizeof *other);
+    for (int32_t late = 1; late <= 4; late++) {
+        stages_run(&f, every, ALL, every_steps, 1, late, other);
+        assert_memory_equal(other, whole, sizeof other);
+    }
     fixture_close(&f);
 }
 
