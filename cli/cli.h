@@ -53,6 +53,7 @@ typedef struct cli {
     FILE *out, *err;
     volatile sig_atomic_t *interrupted; /* never NULL inside cli_main */
     const char *why;                    /* a run was asked to stop, if not by a signal */
+    struct cli_replay *replay;          /* in place of a run: replay.h; else NULL */
     int argc;                           /* the command line */
     char **argv;
     struct cli_file *log; /* run.log, or NULL */
@@ -148,13 +149,14 @@ enum cli_command_bit {
     CLI_STATUS = 256,
     CLI_REPORT = 512,
     CLI_RESUME = 1024,
+    CLI_REPLAY = 2048,
     CLI_RUNS = CLI_RELAX | CLI_MD | CLI_STATIC,
     CLI_CAMPAIGNS = CLI_RUNS | CLI_RUN | CLI_RESUME, /* keep a directory that can be resumed */
     CLI_MODELS = CLI_RUNS | CLI_VALIDATE,            /* take a model and structures */
     CLI_JOBS = CLI_RUN | CLI_CHECK,
     CLI_READS = CLI_MODELS | CLI_INFO | CLI_JOBS | CLI_RESUME, /* structures */
     CLI_SHOWS = CLI_EXPORT | CLI_STATUS | CLI_REPORT,          /* take the directory of a run */
-    CLI_ALL = CLI_READS | CLI_SHOWS
+    CLI_ALL = CLI_READS | CLI_SHOWS | CLI_REPLAY
 };
 
 /* A whole number that has no default and was not given; such a text is NULL. */
@@ -162,16 +164,27 @@ enum cli_command_bit {
 
 enum cli_velocities { CLI_VELOCITIES_AUTO, CLI_VELOCITIES_NEW, CLI_VELOCITIES_KEEP };
 
+enum cli_retry { CLI_RETRY_AUTO, CLI_RETRY_NEVER };
+
+/* What a system must not do, as in athanor/dynamics.h; 0: no limit. */
+typedef struct cli_guard_settings {
+    double max_force, max_displacement, max_temperature, max_volume_change, min_distance;
+    int64_t retry, good_every;
+} cli_guard_settings;
+
 /* Values of the options, in the types that ath_option lays down. Texts belong to argv. */
 typedef struct cli_settings {
     const char *model, *out, *device, *skip, *walltime;
     const char *integrator, *pressure, *coupling, *friction, *tau_t, *tau_p, *ramp; /* or NULL */
     double fmax, smax, timestep, temperature, checkpoint, max_quarantined;
+    cli_guard_settings guards;
     int64_t steps, every, velocities, threads, seed, max_systems, max_atoms;
     int64_t volume, ensemble, log, positions, per_system, cell;
     int64_t no_sync, strict, overwrite, verbose, quiet, help, version;
     int64_t models, integrators, devices;
     const char *state, *stage, *reason; /* export; or NULL */
+    const char *system, *file;          /* replay; or NULL */
+    int64_t from_step, every_step;
     int64_t format, json;
     double watch;  /* seconds; 0: once */
     char **inputs; /* [n_inputs] */
@@ -200,7 +213,7 @@ typedef struct cli_command {
 } cli_command;
 extern const cli_command cli_command_relax, cli_command_md, cli_command_static, cli_command_run,
     cli_command_check, cli_command_validate, cli_command_info, cli_command_export,
-    cli_command_status, cli_command_report, cli_command_resume;
+    cli_command_status, cli_command_report, cli_command_resume, cli_command_replay;
 
 /* argv[0] is the name of the command. */
 int cli_options_parse(cli *c, const cli_command *command, int argc, char **argv, cli_settings *out);

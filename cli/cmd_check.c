@@ -348,6 +348,27 @@ static void check_print_limit(FILE *to, int64_t limit, const char *what)
     }
 }
 
+/* What a system is set aside for, and whether it gets a second chance. */
+static void check_print_guards(FILE *to, const cli_guard_settings *g)
+{
+    const struct {
+        double value;
+        const char *side, *unit;
+    } guards[] = {{g->max_force, "above", " eV/angstrom"},
+                  {g->max_displacement, "above", " angstrom in a step"},
+                  {g->max_temperature, "above", " K"},
+                  {g->max_volume_change, "where the volume changes by more than a factor", ""},
+                  {g->min_distance, "below", " angstrom between atoms"}};
+    for (size_t k = 0; k < sizeof guards / sizeof *guards; k++) {
+        if (guards[k].value > 0.0) {
+            fprintf(to, "; set aside %s %g%s", guards[k].side, guards[k].value, guards[k].unit);
+        }
+    }
+    if (g->retry == CLI_RETRY_AUTO) {
+        fprintf(to, "; once back to a state at most %lld steps old", (long long)g->good_every);
+    }
+}
+
 static void check_print_plan(check *k)
 {
     FILE *to = k->c->out;
@@ -367,9 +388,7 @@ static void check_print_plan(check *k)
     fprintf(to, "limits           %lld structures at once", (long long)job->limits.systems);
     check_print_limit(to, job->limits.atoms, "atoms");
     check_print_limit(to, job->limits.edges, "edges");
-    if (job->limits.max_force > 0.0) {
-        fprintf(to, "; set aside above %g eV/angstrom", job->limits.max_force);
-    }
+    check_print_guards(to, &job->limits.guards);
     fprintf(to, "; refilled every %lld step%s\n", (long long)job->refill,
             job->refill == 1 ? "" : "s");
     if (job->n_hooks) {

@@ -167,7 +167,8 @@ static int md_run(cli *c, const cli_settings *s)
         .timestep = s->timestep,
         .per_system = s->per_system != 0,
     };
-    int code = md_ramp(c, s, &targets);
+    int code = cli_guards_check(c, "md", &s->guards);
+    code = code ? code : md_ramp(c, s, &targets);
     code = code ? code : md_integrator(c, s, &targets, &text);
     if (code) {
         return code;
@@ -177,6 +178,7 @@ static int md_run(cli *c, const cli_settings *s)
     stage.config.seed = s->seed;
     stage.config.velocities = how[s->velocities];
     stage.config.temperature = targets.temperature;
+    cli_guards(&s->guards, &stage.config);
     return cli_run(c, s, &plan);
 }
 

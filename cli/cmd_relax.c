@@ -56,7 +56,8 @@ static int relax_run(cli *c, const cli_settings *s)
         .what = ATH_EXTXYZ_FORCES | ATH_EXTXYZ_FIXED,
         .every = s->every,
     };
-    const int code = relax_optimizer(c, s, &text);
+    int code = cli_guards_check(c, "relax", &s->guards);
+    code = code ? code : relax_optimizer(c, s, &text);
     if (code) {
         return code;
     }
@@ -67,6 +68,7 @@ static int relax_run(cli *c, const cli_settings *s)
     stage.config.velocities = ATH_VELOCITIES_ZERO;
     stage.config.assess_on_entry = true;
     stage.config.stop_at_limit = true;
+    cli_guards(&s->guards, &stage.config);
     return cli_run(c, s, &plan);
 }
 

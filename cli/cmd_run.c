@@ -58,7 +58,7 @@ static void plan_stage(const cli_job *job, const cli_job_stage *from, cli_run_st
     out->config.hold_centre = from->hold_centre != 0;
     out->config.assess_on_entry = from->assess_on_entry != 0;
     out->config.stop_at_limit = from->at_limit == CLI_JOB_STOP;
-    out->config.max_force = job->limits.max_force;
+    cli_guards(&job->limits.guards, &out->config);
     plan_until(&from->until, out);
 }
 

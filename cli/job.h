@@ -82,7 +82,7 @@ typedef struct cli_job_stage {
 
 typedef struct cli_job_limits {
     int64_t systems, atoms, edges; /* in the batch at once; 0: no limit */
-    double max_force;              /* eV/angstrom; 0: no limit */
+    cli_guard_settings guards;     /* of every stage */
 } cli_job_limits;
 
 typedef struct cli_job {

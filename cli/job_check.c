@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "job_tree.h"
+#include "run.h"
 
 #include <athanor/integrator.h>
 
@@ -212,6 +213,18 @@ static void check_sinks(job_reader *r, check_files *files, const cli_job *job)
     }
 }
 
+/* ---- limits ---- */
+
+static void check_limits(job_reader *r, const cli_job *job)
+{
+    const job_node *limits = job_tree_find(&r->tree, r->tree.nodes, "limits", NULL);
+    const job_place place = {NULL, "limits", 0};
+    if (limits && !cli_volume_factor(job->limits.guards.max_volume_change)) {
+        check_problem(r, limits, &place, "max_volume_change", "wrong value",
+                      "expected a factor above 1, or 0 for no limit");
+    }
+}
+
 /* ---- all of it ---- */
 
 static bool check_device_name(const char *name)
@@ -252,6 +265,7 @@ void job_check(job_reader *r, cli_job *job)
         check_problem(r, r->tree.nodes, NULL, "device", "wrong value",
                       "expected host, mock or cuda:N, found '%s'", job_shown(job->device, shown));
     }
+    check_limits(r, job);
     check_hooks(r, &files, r->tree.nodes, NULL, job->hooks, job->n_hooks);
     check_stages(r, &files, job);
     check_sinks(r, &files, job);

@@ -27,12 +27,26 @@ static ath_status hooks_frame(void *user, const ath_system *system)
     return status < 0 || !f->writer ? status : ath_writer_flush(f->writer, false);
 }
 
+static ath_status hooks_forget(void *user, const ath_system *system)
+{
+    (void)user, (void)system;
+    return ATH_OK;
+}
+
+static ath_status hooks_forget_row(void *user, const ath_log_row *row)
+{
+    (void)user, (void)row;
+    return ATH_OK;
+}
+
 /* A sink of the job, at the end of parts->sinks. */
 static ath_status hooks_sink(const hooks_maker *m, const cli_job_sink *from, ath_sink **out)
 {
     cli *c = m->c;
     ath_status status = ATH_E_NO_MEMORY;
-    if (!m->folder || from->type == CLI_JOB_SINK_MEMORY) {
+    if (m->streams->discard) {
+        status = ath_sink_callback(c->ctx, hooks_forget, NULL, out);
+    } else if (!m->folder || from->type == CLI_JOB_SINK_MEMORY) {
         status = ath_sink_memory(c->ctx, m->folder ? from->capacity : 0, out);
     } else {
         cli_frames *frames = &m->parts->frames[m->parts->n_frames++];
@@ -79,7 +93,8 @@ static ath_status hooks_log(const hooks_maker *m, const cli_job_hook *from, ath_
     const ath_hook_log_config config = {
         .size = sizeof config,
         .format = from->format == CLI_JOB_JSONL ? ATH_LOG_JSON_LINES : ATH_LOG_CSV,
-        .path = path.data,
+        .path = m->streams->discard ? NULL : path.data,
+        .row = m->streams->discard ? hooks_forget_row : NULL,
         .append = m->folder != NULL,
         .mended = m->folder != NULL,
         .thermo = from->thermo != 0,
@@ -107,6 +122,7 @@ static ath_status hooks_drift(const hooks_maker *m, const cli_job_hook *from, at
     static const ath_drift_action actions[] = {
         [CLI_JOB_WARN] = ATH_DRIFT_WARN,
         [CLI_JOB_RAISE] = ATH_DRIFT_RAISE,
+        [CLI_JOB_QUARANTINE] = ATH_DRIFT_QUARANTINE,
     };
     const ath_hook_drift_config config = {
         .size = sizeof config,
@@ -195,28 +211,6 @@ static ath_status hooks_list(const hooks_maker *m, const cli_job_hook *from, siz
 
 /* ---- all of them ---- */
 
-/* What a job file can say, and the library cannot do. */
-static int hooks_refuse(cli *c, const cli_job_hook *from, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (from[i].type == CLI_JOB_HOOK_DRIFT && from[i].action == CLI_JOB_QUARANTINE) {
-            return cli_fail(c, CLI_DATA,
-                            "hook 'drift': this version cannot set systems aside for a drift of "
-                            "their energy: warn or raise");
-        }
-    }
-    return CLI_OK;
-}
-
-static int hooks_check(cli *c, const cli_job *job)
-{
-    int code = hooks_refuse(c, job->hooks, job->n_hooks);
-    for (size_t i = 0; i < job->n_stages && !code; i++) {
-        code = hooks_refuse(c, job->stages[i].hooks, job->stages[i].n_hooks);
-    }
-    return code;
-}
-
 static void hooks_count(const cli_job *job, size_t *n_hooks, size_t *n_sinks)
 {
     *n_hooks = job->n_hooks;
@@ -232,10 +226,6 @@ int cli_job_parts_open(cli *c, const cli_job *job, cli_streams *streams, cli_job
     size_t n_hooks = 0, n_sinks = 0;
     hooks_count(job, &n_hooks, &n_sinks);
     *out = (cli_job_parts){0};
-    const int refused = hooks_check(c, job);
-    if (refused) {
-        return refused;
-    }
     out->job = job;
     if (!cli_resize(c, &out->hooks, 0, n_hooks * sizeof *out->hooks) ||
         !cli_resize(c, &out->sinks, 0, n_sinks * sizeof *out->sinks) ||

@@ -269,8 +269,33 @@ static const cli_job_key schema_limits_keys[] = {
      SCHEMA_PLAIN(false, "edges: 5e6")},
     {{"max_force", ATH_OPTION_REAL, 0, "eV/angstrom", "0", 0, SCHEMA_LARGE, NULL,
       "a system with a larger force on an atom is set aside (reason max_force), 0: no limit",
-      SCHEMA_LIMITS(max_force)},
+      SCHEMA_LIMITS(guards.max_force)},
      SCHEMA_PLAIN(false, "max_force: 1000")},
+    {{"max_displacement", ATH_OPTION_REAL, 0, "angstrom", "0", 0, SCHEMA_LARGE, NULL,
+      "a system in which an atom moves farther in a step is set aside (reason max_displacement), "
+      "0: no limit", SCHEMA_LIMITS(guards.max_displacement)},
+     SCHEMA_PLAIN(false, "max_displacement: 1")},
+    {{"max_temperature", ATH_OPTION_REAL, 0, "K", "0", 0, SCHEMA_LARGE, NULL,
+      "a hotter system is set aside (reason max_temperature), 0: no limit",
+      SCHEMA_LIMITS(guards.max_temperature)},
+     SCHEMA_PLAIN(false, "max_temperature: 1e5")},
+    {{"max_volume_change", ATH_OPTION_REAL, 0, "", "0", 0, SCHEMA_LARGE, NULL,
+      "a system whose volume becomes larger or smaller by more than this factor, above 1, in a "
+      "stage is set aside (reason volume_change), 0: no limit",
+      SCHEMA_LIMITS(guards.max_volume_change)},
+     SCHEMA_PLAIN(false, "max_volume_change: 3")},
+    {{"min_distance", ATH_OPTION_REAL, 0, "angstrom", "0", 0, SCHEMA_LARGE, NULL,
+      "a system in which two atoms, or images of them, are closer is set aside (reason too_close), "
+      "0: no limit", SCHEMA_LIMITS(guards.min_distance)},
+     SCHEMA_PLAIN(false, "min_distance: 0.5")},
+    {{"retry", ATH_OPTION_CHOICE, 0, "", "auto", 0, 0, "auto|never",
+      "auto: a system that would be set aside first goes back to its last good state and tries "
+      "again, gentler, once in a stage", SCHEMA_LIMITS(guards.retry)},
+     SCHEMA_PLAIN(false, "retry: never")},
+    {{"good_every", ATH_OPTION_INT, 0, "steps", "100", 1, SCHEMA_LIMIT, NULL,
+      "steps of a system between two good states that are kept for that",
+      SCHEMA_LIMITS(guards.good_every)},
+     SCHEMA_PLAIN(false, "good_every: 20")},
     SCHEMA_END,
 };
 static const cli_job_table schema_limits = {

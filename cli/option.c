@@ -9,6 +9,7 @@
 
 #define OPTION_AT(member) offsetof(cli_settings, member)
 #define OPTION_LIMIT 1e15 /* "no upper limit" for whole numbers */
+#define OPTION_LARGE 1e300
 
 /* One row per line: what it is called and what it takes, then what --help says. */
 /* clang-format off */
@@ -88,6 +89,33 @@ const cli_option cli_options[] = {
     {{"every", ATH_OPTION_INT, 0, "steps", "0", 0, OPTION_LIMIT, NULL,
       "steps between frames of traj.extxyz, 0: no trajectory", OPTION_AT(every)},
      0, "N", CLI_RELAX, true},
+    {{"max-force", ATH_OPTION_REAL, 0, "eV/angstrom", "0", 0, OPTION_LARGE, NULL,
+      "a structure with a larger force on an atom is set aside, 0: no limit",
+      OPTION_AT(guards.max_force)},
+     0, "F", CLI_RELAX | CLI_MD, true},
+    {{"max-displacement", ATH_OPTION_REAL, 0, "angstrom", "0", 0, OPTION_LARGE, NULL,
+      "a structure in which an atom moves farther in a step is set aside, 0: no limit",
+      OPTION_AT(guards.max_displacement)},
+     0, "D", CLI_RELAX | CLI_MD, true},
+    {{"max-temperature", ATH_OPTION_REAL, 0, "K", "0", 0, OPTION_LARGE, NULL,
+      "a hotter structure is set aside, 0: no limit", OPTION_AT(guards.max_temperature)},
+     0, "T", CLI_MD, true},
+    {{"max-volume-change", ATH_OPTION_REAL, 0, "", "0", 0, OPTION_LARGE, NULL,
+      "a structure whose volume becomes larger or smaller by more than this factor, above 1, is "
+      "set aside, 0: no limit", OPTION_AT(guards.max_volume_change)},
+     0, "X", CLI_RELAX | CLI_MD, true},
+    {{"min-distance", ATH_OPTION_REAL, 0, "angstrom", "0", 0, OPTION_LARGE, NULL,
+      "a structure in which two atoms, or images of them, are closer is set aside, 0: no limit",
+      OPTION_AT(guards.min_distance)},
+     0, "R", CLI_RELAX | CLI_MD, true},
+    {{"retry", ATH_OPTION_CHOICE, 0, "", "auto", 0, 0, "auto|never",
+      "auto: a structure that would be set aside first goes back to its last good state and tries "
+      "again, gentler, once", OPTION_AT(guards.retry)},
+     0, "WHEN", CLI_RELAX | CLI_MD, true},
+    {{"good-every", ATH_OPTION_INT, 0, "steps", "100", 1, OPTION_LIMIT, NULL,
+      "steps of a structure between two good states that are kept for that",
+      OPTION_AT(guards.good_every)},
+     0, "N", CLI_RELAX | CLI_MD, true},
     {{"out", ATH_OPTION_TEXT, 0, "", NULL, 0, 0, NULL,
       "directory for the results; one of the same job goes on", OPTION_AT(out)},
      'o', "DIR", CLI_MODELS | CLI_JOBS, false},
@@ -112,6 +140,18 @@ const cli_option cli_options[] = {
       "do not wait for the disk: safe against the death of the process, not of the machine",
       OPTION_AT(no_sync)},
      0, NULL, CLI_CAMPAIGNS, false},
+    {{"system", ATH_OPTION_TEXT, 0, "", NULL, 0, 0, NULL,
+      "of a directory: which structure, its uid as in results.csv", OPTION_AT(system)},
+     0, "UID", CLI_REPLAY, false},
+    {{"from-step", ATH_OPTION_INT, 0, "steps", "0", 0, OPTION_LIMIT, NULL,
+      "first step (of all stages) that is written", OPTION_AT(from_step)},
+     0, "N", CLI_REPLAY, false},
+    {{"every", ATH_OPTION_INT, 0, "steps", "1", 1, OPTION_LIMIT, NULL,
+      "steps between frames", OPTION_AT(every_step)},
+     0, "N", CLI_REPLAY, false},
+    {{"output", ATH_OPTION_TEXT, 0, "", NULL, 0, 0, NULL,
+      "file for the frames; without it none are written", OPTION_AT(file)},
+     'o', "FILE", CLI_REPLAY, false},
     {{"seed", ATH_OPTION_INT, 0, "", "0", -9e15, 9e15, NULL,
       "of the random numbers", OPTION_AT(seed)},
      0, "N", CLI_MODELS, true},

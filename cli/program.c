@@ -8,13 +8,22 @@
 #include "cli.h"
 #include "host.h"
 
-static const cli_command *const program_commands[] = {
-    &cli_command_relax,  &cli_command_md,       &cli_command_static, &cli_command_run,
-    &cli_command_resume, &cli_command_check,    &cli_command_status, &cli_command_report,
-    &cli_command_export, &cli_command_validate, &cli_command_info,   NULL};
+static const cli_command *const program_commands[] = {&cli_command_relax,
+                                                      &cli_command_md,
+                                                      &cli_command_static,
+                                                      &cli_command_run,
+                                                      &cli_command_resume,
+                                                      &cli_command_check,
+                                                      &cli_command_status,
+                                                      &cli_command_report,
+                                                      &cli_command_replay,
+                                                      &cli_command_export,
+                                                      &cli_command_validate,
+                                                      &cli_command_info,
+                                                      NULL};
 
 #define PROGRAM_COMMANDS                                                                           \
-    "relax, md, static, run, resume, check, status, report, export, validate or info"
+    "relax, md, static, run, resume, check, status, report, replay, export, validate or info"
 
 static void program_log(void *user, ath_log_level level, const char *component, const char *text)
 {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "replay.h"
 #include "store.h"
 
 enum { RUN_TEXT = 640 };    /* of a message about a structure */
@@ -69,8 +70,9 @@ static ath_status run_unwritten(run *r, ath_status status)
     return run_stop(r, cli_fail_status(r->c, status));
 }
 
-/* Where a system goes besides its record: sinks of the job, last row and last frame. */
-static ath_status run_hand_on(run *r, const ath_system *system)
+/* Where a system goes besides its record: sinks of the job, last row and last frame, and a bundle
+ * if it has failed. */
+static ath_status run_hand_on(run *r, const ath_system *system, const ath_record *record)
 {
     ath_sink *output = r->engine.parts.output;
     const ath_status taken = output ? ath_sink_put(output, system) : ATH_OK;
@@ -82,9 +84,12 @@ static ath_status run_hand_on(run *r, const ath_system *system)
         const int failed = cli_fail_status(r->c, taken);
         return run_stop(r, taken == ATH_E_STATE ? CLI_DATA : failed);
     }
-    const int logged = cli_thermo_last(&r->thermo, system);
-    if (logged) {
-        return run_stop(r, logged);
+    int code = cli_thermo_last(&r->thermo, system);
+    if (!code && r->store.campaign && record->state == ATH_STATE_QUARANTINED) {
+        code = cli_bundle_write(r->c, r->settings->out, &r->results.form, record, system);
+    }
+    if (code) {
+        return run_stop(r, code);
     }
     const ath_status status = cli_frames_write(&r->trajectory.frames, system);
     return status < 0 ? run_unwritten(r, status) : ATH_OK;
@@ -96,7 +101,7 @@ static ath_status run_keep(run *r, const ath_system *system, const ath_record *r
 {
     cli_store *store = &r->store;
     const bool waits = cli_store_waits(store, record->uid);
-    ath_status status = waits ? ATH_OK : run_hand_on(r, system);
+    ath_status status = waits ? ATH_OK : run_hand_on(r, system, record);
     if (status != ATH_OK) {
         return status;
     }
@@ -586,6 +591,9 @@ static int run_begin(run *r)
 
 int cli_run(cli *c, const cli_settings *settings, const cli_run_plan *plan)
 {
+    if (c->replay) {
+        return cli_replay_run(c, settings, plan);
+    }
     run r = {.c = c, .settings = settings, .plan = plan};
     r.results.c = r.trajectory.c = r.thermo.c = c;
     int code = run_begin(&r);

@@ -29,6 +29,13 @@ void cli_folder_without_version(cli_text *record);
  * that could go on. */
 int cli_folder_check(cli *c, const char *path, bool overwrite, const cli_text *job);
 
+/* ---- guards (guards.c) ---- */
+
+/* Whether a factor of the volume makes sense: above 1, or 0 for no limit. */
+bool cli_volume_factor(double value);
+int cli_guards_check(cli *c, const char *command, const cli_guard_settings *g);
+void cli_guards(const cli_guard_settings *g, ath_dynamics_config *out);
+
 /* ---- results (results.c) ---- */
 
 /* A line of the table on standard output. */
@@ -272,6 +279,11 @@ int cli_engine_open(cli *c, const cli_settings *settings, const cli_run_plan *pl
 int cli_engine_build(cli *c, const cli_settings *settings, const cli_run_plan *plan,
                      const cli_engine_flow *flow, cli_engine *engine);
 void cli_engine_close(cli *c, cli_engine *engine);
+
+/* Sections of a bundle (replay.c). */
+#define CLI_BUNDLE_NAME ATH_SECTION_ID('N', 'A', 'M', 'E')
+#define CLI_BUNDLE_COMMAND ATH_SECTION_ID('C', 'M', 'N', 'D')
+#define CLI_BUNDLE_JOB ATH_SECTION_ID('J', 'O', 'B', 'Y')
 
 /* ---- the run (run.c, record.c) ---- */
 

@@ -22,6 +22,7 @@ typedef struct cli_stream {
 typedef struct cli_streams {
     cli *c;
     const char *folder; /* NULL: nothing is written, and there are none */
+    bool discard;       /* then: what hooks and sinks are given is taken, and forgotten */
     cli_stream *all;    /* [n] */
     size_t n, max;
 } cli_streams;

@@ -118,6 +118,53 @@ ATH_API ath_status ath_convergence_evaluate(ath_context *ctx, const ath_converge
  * Where an integrator only scales velocities, the momentum is removed on entry whatever the entry
  * action: else the thermostat would take the drift for heat. */
 
+/* Guards. With each assessment (after each step of a system, and on entry to a stage) these are
+ * looked at, in this order, and the first that is not met is the reason:
+ *
+ *   (the reason that neighbour lists or the integrator have given in the step, or a hook)
+ *   non_finite        a force is not finite
+ *   cell_collapsed    where the integrator moves the cell: its volume is 0, not finite, or the cell
+ *                     has turned into its mirror image. Of systems periodic along all three vectors
+ *   volume_change     the volume V is outside V0 / max_volume_change ... V0 max_volume_change, V0
+ *                     that on entry to the stage. Of the same systems
+ *   too_close         two atoms, or one and an image of it, are closer than min_distance; also
+ *                     where the cell is thinner than min_distance / 16
+ *   max_force         |F| of an atom is larger, fixed components not counted
+ *   max_displacement  in the first half of the step, the only one that moves atoms, one has moved
+ *                     farther, what a moving cell takes it along included; hooks may move atoms as
+ *                     they like (wrap does). Not on entry
+ *   max_temperature   2 KE / (dof kB) is higher; not where there is no degree of freedom
+ *
+ * A limit costs nothing where it is 0. max_force is found anyway. max_displacement costs a pass
+ * over the positions before and after the first half step; max_temperature one over the velocities;
+ * min_distance the same as max_displacement, and now and then one over the neighbour list, where
+ * the model has one that reaches as far, or over all pairs: when atoms have moved so far since the
+ * last time that some could have come too close. In every step where cells or hooks that write
+ * move them, too; then it is as dear as a pair potential, and one member of the team does it.
+ *
+ * What happens to a system that meets one is its own affair; nobody else sees it, not in one bit.
+ * Without `retries` it leaves for good with this reason, as it is then.
+ *
+ * With good_every > 0 its good state is kept, in rows of the batch: when it has entered the stage,
+ * got its forces and met no guard, and whenever its steps in the stage are a multiple of good_every
+ * then. With retries = 1 it goes back to that state, with all that the integrator knows; for the
+ * rest of the stage the integrator is gentler, and the system goes on. The field `retries` is then
+ * 1, until it enters the next stage. If it meets a guard again, it leaves for good, as it is then.
+ * Gentler is: half the time step in molecular dynamics; a tenth of the longest displacement and of
+ * the longest strain in fire, fire2 and lbfgs. A system that an integrator of one's own moves, or
+ * none, is not retried, nor is one that ath_dynamics_quarantine has taken out, or whose reason is
+ * none of those above.
+ *
+ * Steps that are lost count in what run was asked for: n steps of a run are n steps of a system of
+ * which some may be lost. stage_steps and age go back with the state, so a stage of n steps has n
+ * of them in the end. Noise is that of the same step. Fields of users, and what hooks keep, do not
+ * go back: hooks see the steps that are made again. Where hooks count own steps, or criteria are
+ * the host's, a system that has gone back in a dynamics with steps per system (fused, a pipeline's)
+ * waits for the others until the next of them is due; in others every step is made with the host.
+ *
+ * The good state takes 9 numbers per atom, those of the integrator, and 40 per system. It goes
+ * where the system goes: into packets, sinks and checkpoints. */
+
 /* What happens to velocities when a system enters a stage. */
 typedef enum ath_velocities {
     ATH_VELOCITIES_KEEP, /* as they are; zero if it has none */
@@ -165,8 +212,15 @@ typedef struct ath_dynamics_config {
      * integrator moves the cell, the centre keeps its fractional coordinates. Hooks may move it
      * between steps (wrap does): it is then held where it is. */
     bool hold_centre;
-    double skin;          /* angstrom; < 0: 0.5. Never changes a result */
-    double max_force;     /* eV/angstrom, > 0: a larger |F| quarantines (max_force); 0: no limit */
+    double skin; /* angstrom; < 0: 0.5. Never changes a result */
+    /* Guards, see above; 0: no limit. */
+    double max_force;         /* eV/angstrom, |F| of a free atom */
+    double max_displacement;  /* angstrom, of an atom in a step */
+    double max_temperature;   /* K */
+    double max_volume_change; /* > 1: factor of the volume on entry, either way */
+    double min_distance;      /* angstrom, between atoms and their periodic images */
+    int64_t good_every; /* steps of a system between good states; 0: none is kept, nobody retries */
+    int32_t retries;    /* 1: who meets a guard goes back and tries again, once in the stage */
     bool assess_on_entry; /* a system that meets the criteria when it enters makes no step */
     bool stop_at_limit;   /* fused part: at its step limit without convergence a system leaves for
                              good instead of going on to the next part */
@@ -285,9 +339,17 @@ ATH_API ath_status ath_dynamics_masked_update(ath_dynamics *dynamics, ath_batch 
 ATH_API ath_status ath_dynamics_refill_check(ath_dynamics *dynamics, ath_batch *batch);
 /* The first half of it: gives finished systems to the sinks, and nobody comes in. */
 ATH_API ath_status ath_dynamics_drain(ath_dynamics *dynamics, ath_batch *batch);
-/* For hooks: takes a system out for good with this reason, at the end of the step. */
+/* For hooks: takes a system out for good with this reason, at the end of the step. It is not
+ * retried. */
 ATH_API ath_status ath_dynamics_quarantine(ath_dynamics *dynamics, ath_batch *batch, int32_t index,
                                            ath_reason reason);
+/* Takes a system back to its good state in the stage where it was, active again, whether it has
+ * left or not. Running on makes the steps that it has made from there, bit by bit, and so meets the
+ * same guard at the same step. It works as well on one that came from a packet into another batch
+ * and another dynamics, if that is of the same make (integrators, guards); systems that came from
+ * packets and have not left enter their stage anew, as always. ATH_E_STATE if it has no good state,
+ * or none that this dynamics can read. Not during a step. S */
+ATH_API ath_status ath_dynamics_rewind(ath_dynamics *dynamics, ath_batch *batch, int32_t index);
 
 /* ---- velocities by hand ---- */
 
@@ -392,6 +454,8 @@ typedef struct ath_dynamics_stats {
     int64_t n_in, n_finished, n_rejected;
     /* while the sampler had more: steps that systems made, and that a full batch would have made */
     int64_t busy_system_steps, full_system_steps;
+    int64_t n_retried; /* times that a system has gone back to its good state; the steps that it
+                          lost stay in system_steps, but not on a device that runs late */
 } ath_dynamics_stats;
 ATH_API ath_status ath_dynamics_get_stats(const ath_dynamics *dynamics, ath_dynamics_stats *out);
 

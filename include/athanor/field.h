@@ -57,7 +57,8 @@ typedef enum ath_dtype {
     X(CRITERIA, "criteria", SYSTEM, F64, 8, "", 0, "values of the criteria, last assessed")        \
     X(BATH, "bath", SYSTEM, F64, 1, "eV", 0,                                                       \
       "energy of thermostat and barostat, see integrator.h")                                       \
-    X(SMAX, "smax", SYSTEM, F64, 1, "eV/angstrom^3", 0, "stress still to relax, last assessed")
+    X(SMAX, "smax", SYSTEM, F64, 1, "eV/angstrom^3", 0, "stress still to relax, last assessed")    \
+    X(RETRIES, "retries", SYSTEM, I32, 1, "", 0, "times rolled back in the present stage")
 
 typedef enum ath_field {
 #define ATH_X(id, name, level, dtype, width, unit, value, help) ATH_FIELD_##id,

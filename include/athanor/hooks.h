@@ -150,8 +150,10 @@ typedef enum ath_drift_metric {
 } ath_drift_metric;
 
 typedef enum ath_drift_action {
-    ATH_DRIFT_WARN, /* a line in the log of the context, at each call that finds one */
-    ATH_DRIFT_RAISE /* the run ends with ATH_E_STATE */
+    ATH_DRIFT_WARN,      /* a line in the log of the context, at each call that finds one */
+    ATH_DRIFT_RAISE,     /* the run ends with ATH_E_STATE */
+    ATH_DRIFT_QUARANTINE /* each such system is quarantined (energy_drift) at the end of the step;
+                            it is not retried */
 } ath_drift_action;
 
 typedef struct ath_hook_drift_config {

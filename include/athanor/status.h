@@ -75,7 +75,8 @@ typedef enum ath_state {
     X(VOLUME_CHANGE, "volume_change", QUARANTINED)                                                 \
     X(OUT_OF_MEMORY, "out_of_memory", REJECTED)                                                    \
     X(BAD_INPUT, "bad_input", REJECTED)                                                            \
-    X(TOO_LARGE, "too_large", REJECTED)
+    X(TOO_LARGE, "too_large", REJECTED)                                                            \
+    X(ENERGY_DRIFT, "energy_drift", QUARANTINED)
 
 typedef enum ath_reason {
 #define ATH_X(name, text, state) ATH_REASON_##name,

@@ -3,6 +3,7 @@
 
 #include "campaign/journal_private.h"
 #include "data/bytes.h"
+#include "data/system_private.h"
 
 ath_status ath__record_encode(ath_context *ctx, const ath_record *record, const ath_system *system,
                               ath__bytes *out)
@@ -33,7 +34,12 @@ ath_status ath__record_encode(ath_context *ctx, const ath_record *record, const 
     if (system == NULL) {
         return ATH_OK;
     }
-    ath_system *const one = (ath_system *)system; /* is only read */
+    /* what the integrator knew serves those that have failed, to be seen failing again */
+    ath_system bare = *system;
+    if (record->state != ATH_STATE_QUARANTINED) {
+        bare.life = (ath__life){0};
+    }
+    ath_system *const one = &bare; /* is only read */
     ATH__TRY(ath_packet_pack(ctx, &one, 1, &packet));
     const void *data = ath_packet_data(packet, &bytes);
     const ath_status status = ath__bytes_append(ctx, out, data, bytes);

@@ -447,6 +447,7 @@ void ath__batch_view(const ath_batch *batch, ath__view *out)
         .criteria = f[ATH_FIELD_CRITERIA],
         .bath = f[ATH_FIELD_BATH],
         .smax = f[ATH_FIELD_SMAX],
+        .retries = f[ATH_FIELD_RETRIES],
         .flags = own[ATH__OWN_FLAGS],
         .positions = f[ATH_FIELD_POSITIONS],
         .velocities = f[ATH_FIELD_VELOCITIES],

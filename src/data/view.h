@@ -18,7 +18,8 @@ enum {
     ATH__SLOT_RESUME = 32,   /* was stalled inside a step: goes on with its neighbour list */
     ATH__SLOT_ADMITTED = 64, /* the dynamics that owns the batch has welcomed it */
     ATH__SLOT_MET = 128,     /* met its criteria in the last step that it made */
-    ATH__SLOT_CHOSEN = 256   /* taken part in what the host asked for by hand */
+    ATH__SLOT_CHOSEN = 256,  /* taken part in what the host asked for by hand */
+    ATH__SLOT_DISMISSED = 512 /* taken out by hand: a retry is not what was asked for */
 };
 
 typedef struct ath__view {
@@ -43,6 +44,7 @@ typedef struct ath__view {
     double *criteria; /* [][8] */
     double *bath;
     double *smax;
+    int32_t *retries;
     int32_t *flags;
     /* per atom, [max_atoms] rows; a system's rows are first .. first + n_atoms */
     double *positions; /* [][3] */

@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ATH__VIEW_POINTERS = 29, ATH__LIST_POINTERS = 12, ATH__STAGE_POINTERS = 31 };
+enum { ATH__VIEW_POINTERS = 30, ATH__LIST_POINTERS = 12, ATH__STAGE_POINTERS = 43 };
 
 typedef enum ath__kernel {
 #define ATH__KERNEL(id, name, n_pointers, who) ATH_K_##id,

@@ -123,6 +123,18 @@ ath_status ath__books_mask(ath_dynamics *dyn, const ath_batch *batch, int32_t fl
     return ATH_OK;
 }
 
+ath_status ath__books_dismiss(ath_batch *batch, int32_t index)
+{
+    ath_device *device = ath_batch_device(batch);
+    ath__view view;
+    int32_t flags = 0;
+    ath__batch_view(batch, &view);
+    int32_t *d_flags = view.flags + ath__batch_slot(batch, index);
+    ATH__TRY(ath__device_download(device, &flags, d_flags, sizeof flags));
+    flags |= ATH__SLOT_DISMISSED;
+    return ath__device_upload(device, d_flags, &flags, sizeof flags);
+}
+
 ath_status ath__books_flag(ath_dynamics *dyn, ath_batch *batch, const uint8_t *choose,
                            int32_t clear, int32_t set)
 {

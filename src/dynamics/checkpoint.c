@@ -16,9 +16,10 @@
 
 #include <athanor/container.h>
 
-enum { CHECKPOINT_PACKET = 1024, CHECKPOINT_VERSION = 1, CHECKPOINT_NUMBERS = 11 };
-/* how many numbers the section of the engine has in each version; those that are not there are 0 */
-static const size_t checkpoint_counts[] = {10, CHECKPOINT_NUMBERS};
+enum { CHECKPOINT_PACKET = 1024, CHECKPOINT_VERSION = 1, CHECKPOINT_NUMBERS = 12 };
+/* How many numbers the section ENGN has in each version; those that are not there are 0. */
+static const size_t checkpoint_counts[] = {10, 11, CHECKPOINT_NUMBERS};
+enum { CHECKPOINT_ENGINE_VERSION = 2 };
 #define CHECKPOINT_ENGINE ATH_SECTION_ID('E', 'N', 'G', 'N')
 #define CHECKPOINT_SAMPLER ATH_SECTION_ID('S', 'A', 'M', 'P')
 #define CHECKPOINT_HOOK ATH_SECTION_ID('H', 'O', 'O', 'K')
@@ -53,6 +54,23 @@ static ath_status checkpoint_criteria(const ath_dynamics *dyn, int32_t p, ath__b
     return ATH_OK;
 }
 
+/* Guards that are off leave no trace, as in files that were written before there were any. */
+static ath_status checkpoint_guards(const ath_dynamics *dyn, int32_t p, ath__bytes *out)
+{
+    const ath_dynamics_config *c = &dyn->parts[p].config;
+    if (!(c->max_displacement > 0.0 || c->max_temperature > 0.0 || c->max_volume_change > 0.0 ||
+          c->min_distance > 0.0 || c->good_every > 0)) {
+        return ATH_OK;
+    }
+    ATH__TRY(ath__bytes_print(dyn->ctx, out, "part %d guards:", (int)p));
+    ATH__TRY(checkpoint_real(dyn->ctx, out, "max_displacement", c->max_displacement));
+    ATH__TRY(checkpoint_real(dyn->ctx, out, "max_temperature", c->max_temperature));
+    ATH__TRY(checkpoint_real(dyn->ctx, out, "max_volume_change", c->max_volume_change));
+    ATH__TRY(checkpoint_real(dyn->ctx, out, "min_distance", c->min_distance));
+    return ath__bytes_print(dyn->ctx, out, " good_every=%lld retries=%d\n",
+                            (long long)c->good_every, (int)c->retries);
+}
+
 static ath_status checkpoint_part(const ath_dynamics *dyn, int32_t p, ath__bytes *out)
 {
     const ath__part *part = &dyn->parts[p];
@@ -70,6 +88,7 @@ static ath_status checkpoint_part(const ath_dynamics *dyn, int32_t p, ath__bytes
         " remove_momentum=%d remove_rotation=%d exact_temperature=%d hold_centre=%d\n",
         (int)c->remove_momentum, (int)c->remove_rotation, (int)c->exact_temperature,
         (int)c->hold_centre));
+    ATH__TRY(checkpoint_guards(dyn, p, out));
     return checkpoint_criteria(dyn, p, out);
 }
 
@@ -102,12 +121,12 @@ static ath_status checkpoint_describe(const ath_dynamics *dyn, ath__bytes *out)
 static void checkpoint_numbers(const ath_dynamics *dyn, int64_t out[CHECKPOINT_NUMBERS])
 {
     const ath_dynamics_stats *s = &dyn->stats;
-    const int64_t numbers[CHECKPOINT_NUMBERS] = {dyn->step_count,        s->steps,
-                                                 s->system_steps,        s->atom_steps,
-                                                 s->list_builds,         s->n_in,
-                                                 s->n_finished,          s->n_rejected,
-                                                 s->busy_system_steps,   s->full_system_steps,
-                                                 dyn->inflight.n_dropped};
+    const int64_t numbers[CHECKPOINT_NUMBERS] = {dyn->step_count,         s->steps,
+                                                 s->system_steps,         s->atom_steps,
+                                                 s->list_builds,          s->n_in,
+                                                 s->n_finished,           s->n_rejected,
+                                                 s->busy_system_steps,    s->full_system_steps,
+                                                 dyn->inflight.n_dropped, s->n_retried};
     memcpy(out, numbers, sizeof numbers);
 }
 
@@ -125,8 +144,8 @@ static ath_status checkpoint_save_engine(const ath_dynamics *dyn, ath_container 
     ath_status status = ath__bytes_append(dyn->ctx, &bytes, head, sizeof head);
     status = status < 0 ? status : checkpoint_describe(dyn, &bytes);
     if (status >= 0) {
-        status = ath_container_add(container, CHECKPOINT_ENGINE, CHECKPOINT_VERSION, bytes.data,
-                                   bytes.size);
+        status = ath_container_add(container, CHECKPOINT_ENGINE, CHECKPOINT_ENGINE_VERSION,
+                                   bytes.data, bytes.size);
     }
     ath__bytes_free(dyn->ctx, &bytes);
     return status;
@@ -291,7 +310,9 @@ static ath_status checkpoint_load_section(ath_dynamics *dyn, const char *path, c
 {
     const bool known =
         s->id == CHECKPOINT_ENGINE || s->id == CHECKPOINT_SAMPLER || s->id == CHECKPOINT_HOOK;
-    if (known && s->version > CHECKPOINT_VERSION) {
+    const uint32_t newest =
+        s->id == CHECKPOINT_ENGINE ? CHECKPOINT_ENGINE_VERSION : CHECKPOINT_VERSION;
+    if (known && s->version > newest) {
         return ath__fail(dyn->ctx, ATH_E_UNSUPPORTED, "%s: written by a newer version", path);
     }
     switch (s->id) {
@@ -348,6 +369,7 @@ static void checkpoint_adopt(ath_dynamics *dyn, const int64_t numbers[CHECKPOINT
     s->busy_system_steps = numbers[8];
     s->full_system_steps = numbers[9];
     dyn->inflight.n_dropped = numbers[10];
+    s->n_retried = numbers[11];
     dyn->inflight.left = true; /* perhaps: the next refill looks */
 }
 

@@ -101,6 +101,7 @@ static ath_status dynamics_check(ath_context *ctx, const ath_dynamics_config *c)
         !(c->temperature >= 0.0)) {
         return ath__fail(ctx, ATH_E_ARGUMENT, "dynamics: temperature must not be negative");
     }
+    ATH__TRY(ath__guards_check(ctx, c));
     ATH__TRY(dynamics_check_flow(ctx, c));
     ATH__TRY(dynamics_check_ranks(ctx, c));
     return dynamics_check_needs(ctx, c);
@@ -221,6 +222,7 @@ ath_status ath_dynamics_create(ath_context *ctx, const ath_dynamics_config *conf
     status = status < 0 ? status : dynamics_part(dyn, &dyn->parts[0], config);
     status = status < 0 ? status : ath__convergence_sources(dyn);
     status = status < 0 ? status : ath__own_set(dyn);
+    ath__guards_set(dyn);
     for (int32_t i = 0; i < config->n_hooks && status >= 0; i++) {
         status = ath__hooks_add(dyn, 0, &config->hooks[i]);
     }
@@ -338,8 +340,10 @@ ath_status ath_fuse(ath_context *ctx, ath_dynamics *const *parts, int32_t n, ath
     status = status < 0 ? status : ath__own_set(dyn);
     if (status < 0) {
         ath_dynamics_destroy(out);
+        return status;
     }
-    return status < 0 ? status : ATH_OK;
+    ath__guards_set(dyn);
+    return ATH_OK;
 }
 
 /* ---- registering ---- */
@@ -567,5 +571,6 @@ ath_status ath_dynamics_quarantine(ath_dynamics *dyn, ath_batch *batch, int32_t 
         return ath__fail(dyn->ctx, ATH_E_ARGUMENT, "quarantine: needs a batch and a reason");
     }
     const int32_t code = (int32_t)reason;
-    return ath_batch_write(batch, ATH_FIELD_REASON, index, &code);
+    ATH__TRY(ath_batch_write(batch, ATH_FIELD_REASON, index, &code));
+    return dyn->retries ? ath__books_dismiss(batch, index) : ATH_OK;
 }

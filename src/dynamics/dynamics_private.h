@@ -103,7 +103,9 @@ typedef struct ath__plan {
     ath__own *d_own;                      /* [n_own of the dynamics] */
     int32_t n_entry;                      /* cells of an entry row */
     int32_t n_system_state, n_atom_state; /* strides of the batch's integrator state */
-    void *d_params;                       /* of the model */
+    double cutoff;                        /* of the neighbour list; 0: there is none */
+    int32_t all_pairs_max;
+    void *d_params; /* of the model */
     size_t param_bytes;
     ath__model_results results; /* if the model wants them, for so many rows and slots */
     size_t n_result_rows, n_result_slots;
@@ -160,6 +162,9 @@ struct ath_dynamics {
     int32_t n_sources;
     ath__own *own; /* [n_own] options that systems may have of their own, of all parts */
     int32_t n_own;
+    ath__keeping keeping; /* where guards and good states stand in the rows of state */
+    bool retries;         /* some part does */
+    bool near;            /* some part has a least distance */
     ath_field_id own_fields[ATH__MAX_OWN];
     int32_t n_own_fields;
     ath__hooks hooks;
@@ -181,7 +186,7 @@ struct ath_dynamics {
     ath_dynamics_stats stats;
 };
 
-/* dynamics.c: cells of integrator state, the largest of the parts */
+/* dynamics.c: cells of integrator state, the largest of the parts; guards stand behind them */
 void ath__dynamics_cells(const ath_dynamics *dyn, int32_t *n_system, int32_t *n_atom);
 /* Makes the plan fit, and on first sight of a batch makes every system new to its stage. */
 ath_status ath__dynamics_take(ath_dynamics *dyn, ath_batch *batch);
@@ -227,6 +232,11 @@ void ath__hooks_close(ath_dynamics *dyn);
 /* Steps from now until a hook is due, at most `max`. Looks at the books if hooks count own steps.
  */
 ath_status ath__hooks_span(ath_dynamics *dyn, const ath_batch *batch, int64_t max, int64_t *span);
+/* Whether hooks or criteria of the host count steps of systems, so that one that has gone back must
+ * wait for the host, which could else miss steps that are made again. */
+bool ath__hooks_wait(const ath_dynamics *dyn);
+/* Whether some hook writes. */
+bool ath__hooks_write(const ath_dynamics *dyn);
 /* Whether some hook of this part, or of the whole dynamics, is an external field. */
 bool ath__hooks_push(const ath_dynamics *dyn, int32_t part);
 /* Whether a hook with this access (all bits; 0: any hook) may be called between the two stages in
@@ -256,6 +266,8 @@ ath_status ath__books_note_entering(ath_dynamics *dyn, const ath_batch *batch);
 /* For each system with choose[index] != 0: flags = (flags & ~clear) | set. */
 ath_status ath__books_flag(ath_dynamics *dyn, ath_batch *batch, const uint8_t *choose,
                            int32_t clear, int32_t set);
+/* Marks a system as one that is not to try again. Waits for the device. */
+ath_status ath__books_dismiss(ath_batch *batch, int32_t index);
 /* mask[index] = whether all of `flags` are set, and whether the system is somebody's (part >= 0) or
  * not, if `live` is 1 or 0 (-1: either). Returns how many. Looks first. */
 ath_status ath__books_mask(ath_dynamics *dyn, const ath_batch *batch, int32_t flags, int32_t live,
@@ -283,6 +295,19 @@ bool ath__convergence_by_host(const ath__part *part);
 ath_status ath__own_set(ath_dynamics *dyn);
 void ath__own_look(const ath_dynamics *dyn, const ath_batch *batch,
                    const double *rows[ATH__MAX_OWN]);
+
+/* guards.c: ATH_E_ARGUMENT for limits that cannot be. Decides on what is kept, once all parts are
+ * there. */
+ath_status ath__guards_check(ath_context *ctx, const ath_dynamics_config *config);
+void ath__guards_set(ath_dynamics *dyn);
+/* Cells of state rows with what guards keep. */
+void ath__guards_cells(const ath_dynamics *dyn, int32_t *n_system, int32_t *n_atom);
+/* What a stage needs to know of its guards. */
+void ath__guards_params(const ath_dynamics *dyn, int32_t part, ath__stage_params *params);
+/* Whether how far atoms move tells when a part has to look at distances again. */
+bool ath__guards_tell(const ath_dynamics *dyn, int32_t part);
+/* Adds the retries that were counted since the last time to the statistics; synchronises. */
+ath_status ath__guards_tally(ath_dynamics *dyn);
 
 /* diagnose.c: looks closer at systems that have failed, and gives the reason that fits best. */
 ath_status ath__diagnose(ath_dynamics *dyn, ath_batch *batch);

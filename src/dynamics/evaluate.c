@@ -10,7 +10,8 @@
 
 ath__job ath__job_begin(ath_dynamics *dyn, const ath_batch *batch)
 {
-    ath__job job = {.dyn = dyn, .want = dyn->want};
+    ath__job job = {.dyn = dyn, .want = dyn->want, .waits = dyn->retries && ath__hooks_wait(dyn)};
+    job.tells = dyn->near && !ath__hooks_write(dyn);
     ath__batch_view(batch, &job.view);
     return job;
 }

@@ -149,6 +149,27 @@ bool ath__hooks_push(const ath_dynamics *dyn, int32_t part)
     return false;
 }
 
+bool ath__hooks_wait(const ath_dynamics *dyn)
+{
+    bool waits = false;
+    for (int32_t i = 0; i < dyn->hooks.n; i++) {
+        waits = waits || (dyn->hooks.entries[i].hook.access & ATH_HOOK_OWN_STEPS) != 0;
+    }
+    for (int32_t p = 0; p < dyn->n_parts; p++) {
+        waits = waits || ath__convergence_by_host(&dyn->parts[p]);
+    }
+    return waits;
+}
+
+bool ath__hooks_write(const ath_dynamics *dyn)
+{
+    bool writes = false;
+    for (int32_t i = 0; i < dyn->hooks.n; i++) {
+        writes = writes || (dyn->hooks.entries[i].hook.access & ATH_HOOK_WRITES) != 0;
+    }
+    return writes;
+}
+
 /* ---- when ---- */
 
 /* Steps that a system has made, as a hook counts them. */
@@ -201,6 +222,9 @@ ath_status ath__hooks_span(ath_dynamics *dyn, const ath_batch *batch, int64_t ma
     }
     for (int32_t p = 0; p < dyn->n_parts; p++) {
         by_host = by_host || ath__convergence_by_host(&dyn->parts[p]);
+    }
+    if (dyn->retries && !dyn->budgeted && ath__hooks_wait(dyn)) {
+        *span = 0; /* else how many steps a system makes in a run would depend on who is due */
     }
     if (by_host && *span > 0) {
         ATH__TRY(ath__books_note(dyn, batch));

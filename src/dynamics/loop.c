@@ -199,6 +199,7 @@ static ath_status loop_count(ath_dynamics *dyn, ath_batch *batch, int64_t span, 
     job.steps = 1;
     dyn->step_count += span;
     dyn->stats.steps += span;
+    ATH__TRY(ath__guards_tally(dyn));
     ATH__TRY(ath__job_rewrite(&job, ATH__SCHEDULE_BEGIN));
     ATH__TRY(ath__plan_due(dyn, n_active));
     if (dyn->debug_mode) {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "dynamics/centre.h"
+#include "dynamics/guard.h"
 #include "dynamics/phases.h"
 #include "integrators/nve.h"
 
@@ -41,6 +42,10 @@ ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath_
         .lists = tile->d_lists,
         .counts = tile->d_counts,
         .steps = job->steps,
+        .cutoff = plan->cutoff,
+        .all_pairs_max = plan->all_pairs_max,
+        .waits = job->waits,
+        .tells = job->tells,
         .mode = mode,
         .n_parts = job->dyn->n_parts,
         .plain_exit = job->dyn->fused ? -1 : job->dyn->exit_status,
@@ -50,6 +55,9 @@ ath_status ath__phase_books(const ath__job *job, ath__member *member, const ath_
         .n_entry = plan->n_entry,
         .computed_all = (job->want & ATH__WANT_ENERGY) != 0,
     };
+    if (job->dyn->near && kernel != ATH_K_SCHEDULE) {
+        args.list = job->list;
+    }
     memcpy(args.sources, plan->sources, sizeof args.sources);
     memcpy(args.own_rows, plan->own_rows, sizeof args.own_rows);
     return ath__launch(&member->stream, kernel, &args);
@@ -79,6 +87,27 @@ static ath_status phases_centre(const ath__job *job, ath__member *member, const 
     return ath__launch(&member->stream, ATH_K_CENTRE, &args);
 }
 
+/* How far a first half step takes atoms, of the systems of a part that has a limit. */
+static ath_status phases_guard(const ath__job *job, ath__member *member, const ath__tile *tile,
+                               int32_t p, enum ath__guard_mode mode)
+{
+    if (!(job->dyn->parts[p].config.max_displacement > 0.0) &&
+        !(job->tells && ath__guards_tell(job->dyn, p))) {
+        return ATH_OK;
+    }
+    const ath__guard_args args = {
+        .view = job->view,
+        .slots = phases_slots(tile, p),
+        .n_slots = tile->d_counts + p,
+        .mode = (int32_t)mode,
+        .skips = ATH__PRE_SKIPS,
+        .keeping = job->dyn->keeping,
+        .n_system_state = job->dyn->plan.n_system_state,
+        .n_atom_state = job->dyn->plan.n_atom_state,
+    };
+    return ath__launch(&member->stream, ATH_K_GUARD, &args);
+}
+
 /* First or second half step of every part, over its own systems. */
 static ath_status phases_update(const ath__job *job, ath__member *member, const ath__tile *tile,
                                 bool post)
@@ -99,11 +128,13 @@ static ath_status phases_update(const ath__job *job, ath__member *member, const 
                      .n_system_state = dyn->plan.n_system_state,
                      .n_atom_state = dyn->plan.n_atom_state},
         };
+        ATH__TRY(post ? ATH_OK : phases_guard(job, member, tile, p, ATH__GUARD_NOTE));
         ATH__TRY(post ? ATH_OK : phases_centre(job, member, tile, p, ATH__CENTRE_NOTE));
         ATH__TRY(post ? integrator->ops->post_update(integrator->state, &u)
                       : integrator->ops->pre_update(integrator->state, &u));
         ATH__TRY(
             phases_centre(job, member, tile, p, post ? ATH__CENTRE_SECOND : ATH__CENTRE_FIRST));
+        ATH__TRY(post ? ATH_OK : phases_guard(job, member, tile, p, ATH__GUARD_MOVED));
     }
     return ATH_OK;
 }

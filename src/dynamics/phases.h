@@ -14,6 +14,8 @@ typedef struct ath__job {
     int32_t schedule;         /* enum ath__schedule_mode to begin with */
     enum ath__phase from, to; /* of a segment */
     int32_t assess;           /* enum ath__assess_mode */
+    bool waits;               /* who goes back to a good state waits for the host */
+    bool tells;               /* nobody but integrators moves atoms */
     bool one_stage;           /* newcomers enter one stage at a time: the host looks in between */
     unsigned want;
     int64_t n_met; /* systems that hooks were told of on entry */

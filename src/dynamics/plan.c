@@ -23,11 +23,13 @@ static int32_t plan_n_lists(const ath_dynamics *dyn)
     return dyn->n_parts + ATH__N_LISTS;
 }
 
-/* Bytes that a step touches for one atom: rows of the batch, and the list if there is one. */
+/* Bytes that a step touches for one atom: rows of the batch, and the list if there is one. Good
+ * states are not touched. */
 static int64_t plan_atom_bytes(const ath_dynamics *dyn)
 {
-    return 3 * 3 * 8 + 2 * 8 + (int64_t)dyn->plan.n_atom_state * 8 +
-           (dyn->plan.neighbors ? 640 : 0);
+    const ath__keeping *keeping = &dyn->keeping;
+    const int64_t cells = keeping->n_atom + (keeping->before >= 0 ? 3 : 0);
+    return 3 * 3 * 8 + 2 * 8 + cells * 8 + (dyn->plan.neighbors ? 640 : 0);
 }
 
 /* What a stage knows of the centre of mass, and does to velocities that it draws. */
@@ -60,7 +62,6 @@ static ath_status plan_make_stages(ath_dynamics *dyn)
         const ath__part *part = &dyn->parts[p];
         const ath_dynamics_config *c = &part->config;
         params[p] = (ath__stage_params){
-            .max_force = c->max_force,
             .temperature = c->temperature,
             .budget = dyn->budgeted ? c->n_steps : -1,
             .seed = c->seed,
@@ -71,6 +72,7 @@ static ath_status plan_make_stages(ath_dynamics *dyn)
             .assess_on_entry = c->assess_on_entry,
             .motion = plan_motion(dyn, p),
         };
+        ath__guards_params(dyn, p, &params[p]);
         ath__convergence_rules(dyn, part, &params[p]);
         if (part->integrator) {
             ath__integrator_deform(part->integrator, &params[p].deform);
@@ -126,6 +128,8 @@ static ath_status plan_make_model(ath_dynamics *dyn)
             .skin = dyn->rebuild_always ? 0.0 : dyn->skin,
             .all_pairs_max = needs.all_pairs_max,
         };
+        plan->cutoff = needs.cutoff;
+        plan->all_pairs_max = needs.all_pairs_max;
         ATH__TRY(ath__neighbors_create(dyn->ctx, &config, &plan->neighbors));
     }
     return ATH_OK;
@@ -371,7 +375,7 @@ ath_status ath__plan_fit(ath_dynamics *dyn, ath_batch *batch)
     if (!plan->device) {
         ATH__TRY(plan_check_device(dyn, ath_batch_device(batch)));
         plan->device = ath_batch_device(batch);
-        ath__dynamics_cells(dyn, &plan->n_entry, &plan->n_atom_state);
+        plan->n_entry = dyn->keeping.n_system;
         ath_status status = plan_make_stages(dyn);
         status = status < 0 ? status : plan_make_own(dyn);
         status = status < 0 ? status : plan_make_model(dyn);
@@ -382,7 +386,8 @@ ath_status ath__plan_fit(ath_dynamics *dyn, ath_batch *batch)
         }
     }
     int32_t n_system = 0, n_atom = 0;
-    ath__dynamics_cells(dyn, &n_system, &n_atom);
+    ATH__TRY(ath__guards_tally(dyn)); /* before counters are laid out anew */
+    ath__guards_cells(dyn, &n_system, &n_atom);
     if (ath__batch_n_system_state(batch) < n_system || ath__batch_n_atom_state(batch) < n_atom) {
         ATH__TRY(ath__batch_state(batch, n_system, n_atom));
     }

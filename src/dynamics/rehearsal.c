@@ -28,6 +28,9 @@ static ath_status rehearsal_part(const ath_dynamics *dyn, int32_t p, ath__stream
     if (!integrator) {
         return ATH_OK;
     }
+    if (part->config.max_displacement > 0.0 || ath__guards_tell(dyn, p)) {
+        ATH__TRY(rehearsal_launch(stream, ATH_K_GUARD, NULL, 0));
+    }
     const ath__update u = {.stream = stream, .args = {.seed = part->config.seed}};
     if (part->config.hold_centre) {
         ATH__TRY(rehearsal_launch(stream, ATH_K_CENTRE, NULL, 0));

@@ -30,17 +30,85 @@ __device__ double stage_max_force2(const ath__view &v, int32_t slot, int lane)
     return best;
 }
 
+/* sum m v^2 in the order of guard.h; the same in every lane. */
+__device__ double stage_heat_of(const ath__view &v, int32_t slot, int lane)
+{
+    const int64_t first = v.first[slot];
+    const uint8_t *fixed = v.flags[slot] & ATH__SLOT_HAS_FIXED ? v.fixed + 3 * first : nullptr;
+    double sum = 0.0;
+    for (int32_t i = lane; i < v.n_atoms[slot]; i += ATH__GUARD_LANES) {
+        sum += ath__guard_heat(&v, first + i, fixed ? fixed + 3 * (int64_t)i : nullptr);
+    }
+    for (int step = ATH__GUARD_LANES / 2; step > 0; step /= 2) {
+        sum += __shfl_xor_sync(0xffffffffu, sum, step);
+    }
+    return sum;
+}
+
+/* Square of the least distance, where that matters; 0 where it cannot be told. */
+__device__ double stage_nearest_of(const ath__stage_args &a, int32_t slot,
+                                   const ath__stage_params *p, int lane)
+{
+    const ath__guard_cell c = ath__guard_look(&a, slot, p->min_distance);
+    double best = c.usable ? INFINITY : 0.0;
+    for (int32_t i = lane; c.usable && i < a.view.n_atoms[slot]; i += 32) {
+        best = c.rows ? ath__guard_row(&a, slot, i, &c, best)
+                      : ath__guard_pairs(&a, slot, i, &c, best);
+    }
+    for (int step = 16; step > 0; step /= 2) {
+        const double other = __shfl_xor_sync(0xffffffffu, best, step);
+        best = other < best ? other : best;
+    }
+    __syncwarp();
+    if (lane == 0) {
+        ath__guard_looked(&a, slot, p, best, c.reach);
+    }
+    return best;
+}
+
+/* What the assessment of a system needs to know of its atoms; the same in every lane. */
+__device__ ath__measured stage_measure(const ath__stage_args &a, int32_t slot, int32_t mode,
+                                       int lane)
+{
+    const ath__stage_params *p = ath__stage_of(&a, slot);
+    ath__measured m = {stage_max_force2(a.view, slot, lane), 0.0, INFINITY};
+    if (p && p->max_temperature > 0.0) {
+        m.heat = stage_heat_of(a.view, slot, lane);
+    }
+    if (p && p->min_distance > 0.0 && m.f2 < INFINITY && !ath__guard_is_far(&a, slot, p, mode)) {
+        m.nearest = stage_nearest_of(a, slot, p, lane);
+    }
+    return m;
+}
+
+/* What lane 0 has decided, for the atoms. */
+__device__ void stage_keep(const ath__stage_args &a, int32_t slot, int32_t what, int lane)
+{
+    what = __shfl_sync(0xffffffffu, what, 0);
+    for (int32_t i = lane; what != ATH__KEEP_NOTHING && i < a.view.n_atoms[slot]; i += 32) {
+        ath__keep_atom(&a, a.view.first[slot] + i, what == ATH__KEEP_BACK);
+    }
+}
+
 __global__ void stage_assess_kernel(const ath__stage_args a)
 {
     const int lane = threadIdx.x % 32;
     const int32_t n = *a.n_slots;
+    const ath__measured none = {0.0, 0.0, INFINITY};
     for (int32_t i = blockIdx.x * STAGE_WARPS + threadIdx.x / 32; i < n;
          i += gridDim.x * STAGE_WARPS) {
         const int32_t slot = a.slots[i];
-        const double f2 = a.mode < ATH__ASSESS_FLAGS ? stage_max_force2(a.view, slot, lane) : 0.0;
-        if (lane == 0 && ath__stage_computed(&a, slot) && a.mode < ATH__ASSESS_FLAGS) {
-            ath__stage_assess(&a, slot, f2, a.mode);
+        const ath__measured m =
+            a.mode < ATH__ASSESS_FLAGS ? stage_measure(a, slot, a.mode, lane) : none;
+        int32_t what = ATH__KEEP_NOTHING;
+        __syncwarp();
+        if (lane == 0 && a.mode == ATH__ASSESS_REWIND) {
+            ath__keep_back(&a, slot);
+            what = ATH__KEEP_BACK;
+        } else if (lane == 0 && ath__stage_computed(&a, slot) && a.mode < ATH__ASSESS_FLAGS) {
+            what = ath__stage_assess(&a, slot, &m, a.mode);
         }
+        stage_keep(a, slot, what, lane);
         __syncwarp();
     }
 }
@@ -57,12 +125,19 @@ __global__ void stage_enter_kernel(const ath__stage_args a)
         if (part < 0 || !(v.flags[slot] & ATH__SLOT_ENTER)) {
             continue;
         }
-        const double f2 = stage_max_force2(v, slot, lane);
-        __syncwarp();
+        int32_t begun = 0, what = ATH__KEEP_NOTHING;
         if (lane == 0) {
-            if (ath__stage_begin(&a, slot, part) && !(v.flags[slot] & ATH__SLOT_FRESH)) {
-                ath__stage_assess(&a, slot, f2, ATH__ASSESS_ENTRY);
+            begun = ath__stage_begin(&a, slot, part) && !(v.flags[slot] & ATH__SLOT_FRESH);
+        }
+        begun = __shfl_sync(0xffffffffu, begun, 0);
+        __syncwarp();
+        if (begun) { /* with the velocities that it has now */
+            const ath__measured m = stage_measure(a, slot, ATH__ASSESS_ENTRY, lane);
+            __syncwarp();
+            if (lane == 0) {
+                what = ath__stage_assess(&a, slot, &m, ATH__ASSESS_ENTRY);
             }
+            stage_keep(a, slot, what, lane);
         }
         __syncwarp();
     }

@@ -43,6 +43,67 @@ static inline double stage_force2_of(const ath__view *v, int32_t slot)
                             v->n_atoms[slot]);
 }
 
+/* sum m v^2 in the order of guard.h. */
+static double stage_heat_of(const ath__view *v, int32_t slot)
+{
+    const int64_t first = v->first[slot], n = v->n_atoms[slot];
+    const uint8_t *fixed = v->flags[slot] & ATH__SLOT_HAS_FIXED ? v->fixed + 3 * first : NULL;
+    double lanes[ATH__GUARD_LANES] = {0.0};
+    for (int64_t i = 0; i < n; i++) {
+        lanes[i % ATH__GUARD_LANES] += ath__guard_heat(v, first + i, fixed ? fixed + 3 * i : NULL);
+    }
+    for (int step = ATH__GUARD_LANES / 2; step > 0; step /= 2) {
+        for (int l = 0; l < step; l++) {
+            lanes[l] += lanes[l + step];
+        }
+    }
+    return lanes[0];
+}
+
+/* Square of the least distance, where that matters; 0 where it cannot be told. */
+static double stage_nearest_of(const ath__stage_args *a, int32_t slot, const ath__stage_params *p)
+{
+    const ath__guard_cell c = ath__guard_look(a, slot, p->min_distance);
+    double best = c.usable ? (double)INFINITY : 0.0;
+    for (int32_t i = 0; c.usable && i < a->view.n_atoms[slot]; i++) {
+        best =
+            c.rows ? ath__guard_row(a, slot, i, &c, best) : ath__guard_pairs(a, slot, i, &c, best);
+    }
+    ath__guard_looked(a, slot, p, best, c.reach);
+    return best;
+}
+
+/* What the assessment of a system needs to know of its atoms. */
+static inline ath__measured stage_measure(const ath__stage_args *a, int32_t slot, int32_t mode)
+{
+    ath__measured m = {stage_force2_of(&a->view, slot), 0.0, (double)INFINITY};
+    const ath__stage_params *p = ath__stage_of(a, slot);
+    if (!p || !p->guards) {
+        return m;
+    }
+    if (p->max_temperature > 0.0) {
+        m.heat = stage_heat_of(&a->view, slot);
+    }
+    if (p->min_distance > 0.0 && m.f2 < (double)INFINITY && !ath__guard_is_far(a, slot, p, mode)) {
+        m.nearest = stage_nearest_of(a, slot, p);
+    }
+    return m;
+}
+
+/* What the assessment has decided, for the atoms. */
+static void stage_keep(const ath__stage_args *a, int32_t slot, int32_t what)
+{
+    for (int32_t i = 0; what != ATH__KEEP_NOTHING && i < a->view.n_atoms[slot]; i++) {
+        ath__keep_atom(a, a->view.first[slot] + i, what == ATH__KEEP_BACK);
+    }
+}
+
+static void stage_assess(const ath__stage_args *a, int32_t slot, int32_t mode)
+{
+    const ath__measured m = stage_measure(a, slot, mode);
+    stage_keep(a, slot, ath__stage_assess(a, slot, &m, mode));
+}
+
 void ATH__HOST_KERNEL(assess)(const void *args, const ath__share *share)
 {
     (void)share;
@@ -50,8 +111,11 @@ void ATH__HOST_KERNEL(assess)(const void *args, const ath__share *share)
     const int32_t n = *a->n_slots;
     for (int32_t i = 0; i < n; i++) {
         const int32_t slot = a->slots[i];
-        if (ath__stage_computed(a, slot) && a->mode < ATH__ASSESS_FLAGS) {
-            ath__stage_assess(a, slot, stage_force2_of(&a->view, slot), a->mode);
+        if (a->mode == ATH__ASSESS_REWIND) {
+            ath__keep_back(a, slot);
+            stage_keep(a, slot, ATH__KEEP_BACK);
+        } else if (ath__stage_computed(a, slot) && a->mode < ATH__ASSESS_FLAGS) {
+            stage_assess(a, slot, a->mode);
         }
     }
 }
@@ -70,7 +134,7 @@ void ATH__HOST_KERNEL(enter)(const void *args, const ath__share *share)
         }
         if (ath__stage_begin(a, slot, part) &&
             !(v->flags[slot] & ATH__SLOT_FRESH)) { /* comes from another stage, with its forces */
-            ath__stage_assess(a, slot, stage_force2_of(v, slot), ATH__ASSESS_ENTRY);
+            stage_assess(a, slot, ATH__ASSESS_ENTRY);
         }
     }
     *a->n_slots = 0;

@@ -9,6 +9,7 @@
 
 #include <athanor/dynamics.h>
 
+#include "dynamics/guard.h"
 #include "dynamics/stage.h"
 #include "dynamics/velocities.h"
 
@@ -196,17 +197,39 @@ ATH__FN void ath__stage_stress(const ath__stage_args *a, int32_t slot, const ath
     }
 }
 
-/* Assesses one system after a step (or on entry). f2: largest |F|^2 of a free atom, infinity if any
- * force is not finite. */
-ATH__FN void ath__stage_assess(const ath__stage_args *a, int32_t slot, double f2, int32_t mode)
+/* Parameters of the stage of a system, or NULL. */
+ATH__FN const ath__stage_params *ath__stage_of(const ath__stage_args *a, int32_t slot)
+{
+    const int32_t part = ath__part_of(a->view.status[slot], a->n_parts, a->plain_exit);
+    return part < 0 ? 0 : &a->stages[part];
+}
+
+/* A guard is not met: the system tries again, or is out for good. Returns what is left to do. */
+ATH__FN int32_t ath__stage_fail(const ath__stage_args *a, int32_t slot, const ath__stage_params *p,
+                                int32_t reason)
+{
+    int32_t *counters = a->counts + a->n_parts + ATH__N_LISTS;
+    if (!ath__keep_retries(a, slot, p, reason)) {
+        ath__stage_leave(a, slot, p, reason, true);
+        return ATH__KEEP_NOTHING;
+    }
+    ath__stage_changed(a);
+    ath__stage_count(&counters[ATH__COUNT_RETRIED], 1);
+    ath__keep_back(a, slot);
+    ath__keep_gentle(a, slot, p);
+    return ATH__KEEP_BACK;
+}
+
+/* Assesses one system after a step (or on entry). Returns what is left to do with its atoms. */
+ATH__FN int32_t ath__stage_assess(const ath__stage_args *a, int32_t slot, const ath__measured *m,
+                                  int32_t mode)
 {
     const ath__view *v = &a->view;
-    const int32_t part = ath__part_of(v->status[slot], a->n_parts, a->plain_exit);
-    if (part < 0) {
-        return;
+    const ath__stage_params *p = ath__stage_of(a, slot);
+    if (!p) {
+        return ATH__KEEP_NOTHING;
     }
-    const ath__stage_params *p = &a->stages[part];
-    v->fmax[slot] = sqrt(f2);
+    v->fmax[slot] = sqrt(m->f2);
     v->flags[slot] &= ~ATH__SLOT_MET;
     if (a->computed_all) {
         ath__stage_energy(v, slot, mode);
@@ -219,15 +242,9 @@ ATH__FN void ath__stage_assess(const ath__stage_args *a, int32_t slot, double f2
             ath__stage_changed(a);
         }
     }
-    if (v->reason[slot] != ATH_REASON_NONE || !(f2 < (double)INFINITY)) {
-        const int32_t reason =
-            v->reason[slot] != ATH_REASON_NONE ? v->reason[slot] : ATH_REASON_NON_FINITE;
-        ath__stage_leave(a, slot, p, reason, true);
-        return;
-    }
-    if (p->max_force > 0.0 && v->fmax[slot] > p->max_force) {
-        ath__stage_leave(a, slot, p, ATH_REASON_MAX_FORCE, true);
-        return;
+    const int32_t reason = ath__guard_verdict(a, slot, p, m, mode);
+    if (reason != ATH_REASON_NONE) {
+        return ath__stage_fail(a, slot, p, reason);
     }
     if (p->n_rules > 0 && (mode == ATH__ASSESS_STEP ? ath__stage_due(p, v->stage_steps[slot])
                                                     : p->assess_on_entry != 0)) {
@@ -237,14 +254,20 @@ ATH__FN void ath__stage_assess(const ath__stage_args *a, int32_t slot, double f2
             ath__stage_met(a, slot, p);
         }
         if (v->status[slot] != status) {
-            return;
+            return ATH__KEEP_NOTHING;
         }
     }
     if (p->budget >= 0 && v->stage_steps[slot] >= p->budget) {
         const bool limit = p->n_rules > 0 && !v->converged[slot];
         ath__stage_leave(a, slot, p, limit ? ATH_REASON_STEP_LIMIT : ATH_REASON_BUDGET,
                          limit && p->stop_at_limit);
+        return ATH__KEEP_NOTHING;
     }
+    if (!ath__keep_due(a, slot, p, mode)) {
+        return ATH__KEEP_NOTHING;
+    }
+    ath__keep_take(a, slot);
+    return ATH__KEEP_TAKE;
 }
 
 /* The entry action of a stage on the velocities, and the degrees of freedom that they then have. */
@@ -362,11 +385,13 @@ ATH__FN bool ath__stage_begin(const ath__stage_args *a, int32_t slot, int32_t pa
     const ath__view *v = &a->view;
     const ath__stage_params *p = &a->stages[part];
     double temperature = p->temperature;
-    v->flags[slot] &= ~ATH__SLOT_ENTER;
+    v->flags[slot] &= ~(ATH__SLOT_ENTER | ATH__SLOT_DISMISSED);
     v->stage_steps[slot] = 0;
     v->converged[slot] = 0;
+    v->retries[slot] = 0;
     ath__stage_changed(a);
     ath__stage_fill_state(a, slot, part);
+    ath__guard_begin(a, slot);
     if (!ath__stage_take_own(a, slot, part, &temperature)) {
         ath__stage_leave(a, slot, p, ATH_REASON_BAD_INPUT, true);
         return false;

@@ -48,7 +48,7 @@ static const ath_option crescale_options[] = {
 };
 
 static const ath__state_info crescale_states[] = {
-    ATH__STATE_OPTION("dt", CRESCALE_TIMESTEP, 1.0 / ATH_FS_PER_TIME),
+    ATH__STATE_TIMESTEP(CRESCALE_TIMESTEP),
     ATH__STATE_OPTION("kt", CRESCALE_TEMPERATURE, ATH_BOLTZMANN),
     ATH__STATE_OPTION("friction", CRESCALE_FRICTION, ATH_FS_PER_TIME),
     ATH__STATE_OPTION("kt_change", CRESCALE_TEMPERATURE_CHANGE, ATH_BOLTZMANN),

@@ -23,7 +23,7 @@ static const ath_option csvr_options[] = {
 };
 
 static const ath__state_info csvr_states[] = {
-    ATH__STATE_OPTION("dt", CSVR_TIMESTEP, 1.0 / ATH_FS_PER_TIME),
+    ATH__STATE_TIMESTEP(CSVR_TIMESTEP),
     ATH__STATE_OPTION("kt", CSVR_TEMPERATURE, ATH_BOLTZMANN),
     ATH__STATE_ZERO("friction", 1, 0),
     ATH__STATE_OPTION("kt_change", CSVR_CHANGE, ATH_BOLTZMANN),

@@ -37,6 +37,7 @@ static const ath__state_info fire_states[] = {
     ATH__STATE_OPTION("dt", 0, 1.0 / ATH_FS_PER_TIME),
     ATH__STATE_OPTION("alpha", 7, 1.0),
     ATH__STATE_ZERO("n_positive", 1, 0),
+    ATH__STATE_LEEWAY,
     {0},
 };
 
@@ -47,6 +48,7 @@ static const ath__state_info fire_cell_states[] = {
     ATH__DEFORM_STATES(FIRE_DEFORM),
     ATH__STATE_ZERO("cell_velocity", 9, 0),
     ATH__STATE_ZERO("mean_mass", 1, 0),
+    ATH__STATE_LEEWAY,
     {0},
 };
 
@@ -92,7 +94,9 @@ static ath_status fire_pre_update(const void *state, const ath__update *u)
                        .f_dec = s->f_dec,
                        .f_inc = s->f_inc,
                        .alpha_start = s->alpha_start,
-                       .f_alpha = s->f_alpha},
+                       .f_alpha = s->f_alpha,
+                       .leeway = s->deform.cell == ATH__DEFORM_NONE ? (int32_t)ATH__FIRE_CELLS
+                                                                    : ATH__FIRE_MASS + 1},
         .deform = ath__deform_make(&s->deform, ATH__FIRE_DEFORM),
     };
     return ath__launch(u->stream, ATH_K_FIRE_PRE, &args);

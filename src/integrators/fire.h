@@ -27,7 +27,7 @@
 #include "integrators/nve.h"
 
 /* Cells of the state: time step, mixing parameter, steps downhill in a row. With a moving cell also
- * those of deform.h, the velocity of c X and the mean mass (0: not known yet). */
+ * those of deform.h, the velocity of c X and the mean mass (0: not known yet). Last the leeway. */
 enum { ATH__FIRE_DT, ATH__FIRE_ALPHA, ATH__FIRE_N_POSITIVE, ATH__FIRE_CELLS };
 enum {
     ATH__FIRE_DEFORM = ATH__FIRE_CELLS,
@@ -39,6 +39,8 @@ typedef struct ath__fire_parameters {
     double dt_min, dt_max; /* internal units of time */
     double max_step;       /* angstrom */
     double n_min, f_dec, f_inc, alpha_start, f_alpha;
+    int32_t leeway; /* number of its cell */
+    int32_t padding;
 } ath__fire_parameters;
 
 typedef struct ath__fire_args {

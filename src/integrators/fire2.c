@@ -39,6 +39,7 @@ static const ath__state_info fire2_states[] = {
     ATH__STATE_OPTION("dt", 0, 1.0 / ATH_FS_PER_TIME),
     ATH__STATE_OPTION("alpha", 8, 1.0),
     ATH__STATE_ZERO("n_positive", 1, 0),
+    ATH__STATE_LEEWAY,
     {0},
 };
 
@@ -48,6 +49,7 @@ static const ath__state_info fire2_cell_states[] = {
     ATH__STATE_ZERO("n_positive", 1, 0),
     ATH__DEFORM_STATES(FIRE2_DEFORM),
     ATH__STATE_ZERO("cell_velocity", 9, 0),
+    ATH__STATE_LEEWAY,
     {0},
 };
 
@@ -81,7 +83,9 @@ static ath_status fire2_pre_update(const void *state, const ath__update *u)
                        .dt_grow = s->dt_grow,
                        .dt_shrink = s->dt_shrink,
                        .alpha_shrink = s->alpha_shrink,
-                       .alpha0 = s->alpha0},
+                       .alpha0 = s->alpha0,
+                       .leeway = s->deform.cell == ATH__DEFORM_NONE ? (int32_t)ATH__FIRE2_CELLS
+                                                                    : ATH__FIRE2_CELL_VELOCITY + 9},
         .deform = ath__deform_make(&s->deform, ATH__FIRE2_DEFORM),
     };
     return ath__launch(u->stream, ATH_K_FIRE2_PRE, &args);

@@ -28,7 +28,7 @@
 #include "integrators/fire.h"
 
 /* Cells of the state: time step, mixing parameter, steps downhill in a row. With a moving cell also
- * those of deform.h and the velocity of c X. */
+ * those of deform.h and the velocity of c X. Last the leeway. */
 enum { ATH__FIRE2_DT, ATH__FIRE2_ALPHA, ATH__FIRE2_N_POSITIVE, ATH__FIRE2_CELLS };
 enum {
     ATH__FIRE2_DEFORM = ATH__FIRE2_CELLS,
@@ -39,6 +39,8 @@ typedef struct ath__fire2_parameters {
     double t_min, t_max; /* internal units of time */
     double max_step;     /* angstrom */
     double delay_step, dt_grow, dt_shrink, alpha_shrink, alpha0;
+    int32_t leeway; /* number of its cell */
+    int32_t padding;
 } ath__fire2_parameters;
 
 typedef struct ath__fire2_args {

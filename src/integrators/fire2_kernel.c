@@ -284,6 +284,20 @@ static inline void fire2_prepare(const ath__fire2_args *a, const ath__rows *rows
                                             fire2_largest_of(a, work, fire2_largest(work)), cells);
 }
 
+/* The args of one system: its own where it may not use all of the longest step. */
+static inline const ath__fire2_args *fire2_args_of(const ath__fire2_args *a, const double *cells,
+                                                   ath__fire2_args *own)
+{
+    const double leeway = ath__leeway(cells[a->parameters.leeway]);
+    if (leeway == 1.0) {
+        return a;
+    }
+    *own = *a;
+    own->parameters.max_step *= leeway;
+    own->deform.max_strain *= leeway;
+    return own;
+}
+
 void ATH__HOST_KERNEL(fire2_pre)(const void *args, const ath__share *share)
 {
     const ath__fire2_args *a = args;
@@ -295,17 +309,19 @@ void ATH__HOST_KERNEL(fire2_pre)(const void *args, const ath__share *share)
         }
         const ath__rows all = ath__rows_of(&u->view, slot), rows = ath__rows_share(&all, share);
         double *cells = u->view.system_state + (int64_t)slot * u->n_system_state;
+        ath__fire2_args own;
+        const ath__fire2_args *of = fire2_args_of(a, cells, &own);
         fire2_work work = {.square = {0.0}};
-        fire2_look(a, slot, cells, &work);
-        fire2_prepare(a, &rows, all.n, &work, cells, share);
+        fire2_look(of, slot, cells, &work);
+        fire2_prepare(of, &rows, all.n, &work, cells, share);
         if (work.deform.moves) {
-            fire2_move_cell(&a->deform, &work);
+            fire2_move_cell(&of->deform, &work);
             ath__rows_each(&rows, fire2_positions_deformed, 1, &work);
         } else {
             ath__rows_each(&rows, fire2_positions, 1, &work);
         }
         if (work.deform.moves && share->member == 0) {
-            ath__deform_end(&a->deform, &u->view, slot, cells, &work.deform);
+            ath__deform_end(&of->deform, &u->view, slot, cells, &work.deform);
             ath__m3_copy(work.cell_velocity, cells + ATH__FIRE2_CELL_VELOCITY);
         }
         ath__rows_moved(&u->view, slot, share);

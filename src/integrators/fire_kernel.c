@@ -239,6 +239,20 @@ static inline void fire_deformed(const ath__fire_args *a, int32_t slot, const at
     }
 }
 
+/* The args of one system: its own where it may not use all of the longest step. */
+static inline const ath__fire_args *fire_args_of(const ath__fire_args *a, const double *cells,
+                                                 ath__fire_args *own)
+{
+    const double leeway = ath__leeway(cells[a->parameters.leeway]);
+    if (leeway == 1.0) {
+        return a;
+    }
+    *own = *a;
+    own->parameters.max_step *= leeway;
+    own->deform.max_strain *= leeway;
+    return own;
+}
+
 void ATH__HOST_KERNEL(fire_pre)(const void *args, const ath__share *share)
 {
     const ath__fire_args *a = args;
@@ -250,13 +264,15 @@ void ATH__HOST_KERNEL(fire_pre)(const void *args, const ath__share *share)
         }
         const ath__rows all = ath__rows_of(&u->view, slot), rows = ath__rows_share(&all, share);
         double *cells = u->view.system_state + (int64_t)slot * u->n_system_state;
+        ath__fire_args own;
+        const ath__fire_args *of = fire_args_of(a, cells, &own);
         fire_work work;
-        work.max_step = a->parameters.max_step;
-        fire_look(a, slot, cells, &work);
+        work.max_step = of->parameters.max_step;
+        fire_look(of, slot, cells, &work);
         const double mass = work.deform.moves ? fire_mean_mass(&all, cells) : 0.0;
-        work.mix = fire_decide(a, &rows, all.n, &work, cells, share);
+        work.mix = fire_decide(of, &rows, all.n, &work, cells, share);
         if (work.deform.moves) {
-            fire_deformed(a, slot, &rows, mass, &work, cells, share);
+            fire_deformed(of, slot, &rows, mass, &work, cells, share);
         } else {
             ath__rows_each(&rows, fire_update, 1, &work);
         }

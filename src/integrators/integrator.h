@@ -29,6 +29,8 @@ typedef struct ath__state_info {
     double fallback; /* value on entry, unless from an option */
     int32_t option;  /* 1 + index of the option that gives the value on entry; 0: none */
     double scale;    /* value = option * scale (fs to internal time, ...) */
+    double gentle;   /* factor when a system goes back and tries again; 0: it stays. Without any in
+                        the table systems are not retried (athanor/dynamics.h) */
 } ath__state_info;
 
 /* Args of every integrator kernel. State cells stand in the order of their declaration: system
@@ -86,6 +88,22 @@ typedef struct ath__update {
     {                                                                                              \
         .name = (cell), .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1 + (of), .scale = (factor)   \
     }
+/* The same for a time step of molecular dynamics, option number `of`, fs. */
+#define ATH__STATE_TIMESTEP(of)                                                                    \
+    {                                                                                              \
+        .name = "dt", .level = ATH_LEVEL_SYSTEM, .n = 1, .option = 1 + (of),                       \
+        .scale = 1.0 / ATH_FS_PER_TIME, .gentle = 0.5                                              \
+    }
+/* How much of the longest displacement and the longest strain an optimizer may use. Last of its
+ * cells of systems; 0 counts as 1, as it is in rows that were written without it. */
+#define ATH__STATE_LEEWAY                                                                          \
+    {                                                                                              \
+        .name = "leeway", .level = ATH_LEVEL_SYSTEM, .n = 1, .fallback = 1.0, .gentle = 0.1        \
+    }
+static inline double ath__leeway(double cell)
+{
+    return cell > 0.0 ? cell : 1.0;
+}
 /* `count` cells of a system, 0 on entry, multiplied by whole-number option `multiplier` - 1. */
 #define ATH__STATE_ZERO(cell, count, multiplier)                                                   \
     {                                                                                              \

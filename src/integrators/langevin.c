@@ -32,7 +32,7 @@ static const ath_option langevin_options[] = {
 };
 
 static const ath__state_info langevin_states[] = {
-    ATH__STATE_OPTION("dt", LANGEVIN_TIMESTEP, 1.0 / ATH_FS_PER_TIME),
+    ATH__STATE_TIMESTEP(LANGEVIN_TIMESTEP),
     ATH__STATE_OPTION("kt", LANGEVIN_TEMPERATURE, ATH_BOLTZMANN),
     ATH__STATE_OPTION("friction", LANGEVIN_FRICTION, ATH_FS_PER_TIME),
     ATH__STATE_OPTION("kt_change", LANGEVIN_TEMPERATURE_CHANGE, ATH_BOLTZMANN),

@@ -36,6 +36,7 @@ enum { LBFGS_MEMORY = 1, LBFGS_DEFORM = 4 }; /* numbers of options, from 1 */
 static const ath__state_info lbfgs_states[] = {
     LBFGS_STATES,
     LBFGS_MEMORY_STATES,
+    ATH__STATE_LEEWAY,
     {0},
 };
 
@@ -44,6 +45,7 @@ static const ath__state_info lbfgs_cell_states[] = {
     ATH__DEFORM_STATES(LBFGS_DEFORM),
     ATH__STATE_ZERO("cell_pairs", 18, LBFGS_MEMORY),
     LBFGS_MEMORY_STATES,
+    ATH__STATE_LEEWAY,
     {0},
 };
 
@@ -68,13 +70,15 @@ static ath_status lbfgs_pre_update(const void *state, const ath__update *u)
 {
     const lbfgs_state *s = state;
     const int32_t m = (int32_t)s->memory;
+    const int32_t gram = s->deform.cell == ATH__DEFORM_NONE ? (int32_t)ATH__LBFGS_CELLS
+                                                            : ATH__LBFGS_CELL_PAIRS + 18 * m;
     const ath__lbfgs_args args = {
         .update = u->args,
         .parameters = {.curvature = s->curvature,
                        .max_step = s->max_step,
                        .memory = m,
-                       .gram = s->deform.cell == ATH__DEFORM_NONE ? ATH__LBFGS_CELLS
-                                                                  : ATH__LBFGS_CELL_PAIRS + 18 * m},
+                       .gram = gram,
+                       .leeway = gram + 2 * m * m},
         .deform = ath__deform_make(&s->deform, ATH__LBFGS_DEFORM),
     };
     return ath__launch(u->stream, ATH_K_LBFGS_PRE, &args);

@@ -26,7 +26,7 @@
  * place k of s at component * 2m + k, of y at component * 2m + m + k. A pair whose y is not known
  * yet holds F instead. System cells: those of the enum; with a moving cell (deform.h; the vectors
  * are then those of y and c X) those of deform.h and nine components of the pairs, laid out like
- * the atoms'; then s_i y_j, [m][m], and y_i y_j, [m][m].
+ * the atoms'; then s_i y_j, [m][m], and y_i y_j, [m][m]; last the leeway.
  *
  * Sums: atoms in order within a block of 256, blocks in order, then the nine components of the
  * cell. Internal units. Shared by .c and .cu files.
@@ -66,6 +66,8 @@ typedef struct ath__lbfgs_parameters {
     double max_step;  /* angstrom */
     int32_t memory;   /* m */
     int32_t gram;     /* number of the first cell of s_i y_j */
+    int32_t leeway;   /* and of that of the leeway */
+    int32_t padding;
 } ath__lbfgs_parameters;
 
 typedef struct ath__lbfgs_args {

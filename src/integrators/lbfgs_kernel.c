@@ -294,6 +294,20 @@ static void lbfgs_move(const ath__lbfgs_args *a, int32_t slot, lbfgs_work *w, in
     }
 }
 
+/* The args of one system: its own where it may not use all of the longest step. */
+static inline const ath__lbfgs_args *lbfgs_args_of(const ath__lbfgs_args *a, const double *cells,
+                                                   ath__lbfgs_args *own)
+{
+    const double leeway = ath__leeway(cells[a->parameters.leeway]);
+    if (leeway == 1.0) {
+        return a;
+    }
+    *own = *a;
+    own->parameters.max_step *= leeway;
+    own->deform.max_strain *= leeway;
+    return own;
+}
+
 void ATH__HOST_KERNEL(lbfgs_pre)(const void *args, const ath__share *share)
 {
     const ath__lbfgs_args *a = args;
@@ -304,17 +318,20 @@ void ATH__HOST_KERNEL(lbfgs_pre)(const void *args, const ath__share *share)
             continue;
         }
         const ath__rows all = ath__rows_of(&u->view, slot), rows = ath__rows_share(&all, share);
+        const double *cells = u->view.system_state + (int64_t)slot * u->n_system_state;
+        ath__lbfgs_args own;
+        const ath__lbfgs_args *of = lbfgs_args_of(a, cells, &own);
         lbfgs_work work;
-        lbfgs_look(a, slot, &rows, &work);
+        lbfgs_look(of, slot, &rows, &work);
         if (share->size > 1) {
-            const double factor = lbfgs_together(a, &work, all.n, share);
+            const double factor = lbfgs_together(of, &work, all.n, share);
             const lbfgs_shared *shared = u->work;
-            lbfgs_move(a, slot, &work, shared->direction.place, factor, shared->change, share);
+            lbfgs_move(of, slot, &work, shared->direction.place, factor, shared->change, share);
         } else {
             ath__lbfgs_direction d;
             double change[9];
-            const double factor = lbfgs_alone(a, &work, &d, change);
-            lbfgs_move(a, slot, &work, d.place, factor, change, share);
+            const double factor = lbfgs_alone(of, &work, &d, change);
+            lbfgs_move(of, slot, &work, d.place, factor, change, share);
         }
         ath__rows_moved(&u->view, slot, share);
     }

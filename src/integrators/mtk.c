@@ -58,7 +58,7 @@ static const ath_option nph_options[] = {
 };
 
 static const ath__state_info npt_states[] = {
-    ATH__STATE_OPTION("dt", NPT_TIMESTEP, 1.0 / ATH_FS_PER_TIME),
+    ATH__STATE_TIMESTEP(NPT_TIMESTEP),
     ATH__STATE_OPTION("kt", NPT_TEMPERATURE, ATH_BOLTZMANN),
     ATH__STATE_OPTION("kt_change", NPT_TEMPERATURE_CHANGE, ATH_BOLTZMANN),
     ATH__STATE_OPTION("tau_t", NPT_TAU_T, 1.0 / ATH_FS_PER_TIME),
@@ -74,7 +74,7 @@ static const ath__state_info npt_states[] = {
 };
 
 static const ath__state_info nph_states[] = {
-    ATH__STATE_OPTION("dt", NPH_TIMESTEP, 1.0 / ATH_FS_PER_TIME),
+    ATH__STATE_TIMESTEP(NPH_TIMESTEP),
     ATH__STATE_OPTION("kt", NPH_TEMPERATURE, ATH_BOLTZMANN),
     ATH__STATE_ZERO("kt_change", 1, 0),
     ATH__STATE_ZERO("tau_t", 1, 0),

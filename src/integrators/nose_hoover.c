@@ -28,7 +28,7 @@ static const ath_option nose_hoover_options[] = {
 };
 
 static const ath__state_info nose_hoover_states[] = {
-    ATH__STATE_OPTION("dt", NHC_TIMESTEP, 1.0 / ATH_FS_PER_TIME),
+    ATH__STATE_TIMESTEP(NHC_TIMESTEP),
     ATH__STATE_OPTION("kt", NHC_TEMPERATURE, ATH_BOLTZMANN),
     ATH__STATE_OPTION("kt_change", NHC_CHANGE, ATH_BOLTZMANN),
     ATH__STATE_OPTION("ramp", NHC_RAMP, 1.0),

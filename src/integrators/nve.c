@@ -27,7 +27,7 @@ static const ath_option nve_options[] = {
 };
 
 static const ath__state_info nve_states[] = {
-    ATH__STATE_OPTION("dt", 0, 1.0 / ATH_FS_PER_TIME),
+    ATH__STATE_TIMESTEP(0),
     {0},
 };
 

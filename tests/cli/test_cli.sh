@@ -73,7 +73,7 @@ group_usage()
     expect 0 --version
     says '^athanor [0-9]*\.[0-9]*\.[0-9]*$' out
     expect 64 rleax
-    for command in relax md static run resume check validate info; do
+    for command in relax md static run resume replay status report export check validate info; do
         expect 0 $command --help
         says "usage: athanor $command" out
         says '--verbose' out
@@ -269,6 +269,60 @@ group_resume()
     mv less.xyz c.xyz
     expect 65 resume busy
     says 'structures that are not in the input any more' err
+}
+
+# A failure happens again from its bundle, also where the run has gone; any structure can be looked at again.
+group_replay()
+{
+    for n in 1 2 3 4 5 6; do
+        d=2.6
+        [ $n -ne 3 ] || d=0.75
+        printf '4\nProperties=species:S:1:pos:R:3 name=b%s\nCu 0 0 0\nCu %s 0 0\nCu 0 2.6 0.%s\nCu 2.6 2.6 0\n' $n $d $n
+    done >bomb.xyz
+    expect 3 md bomb.xyz --steps 600 --timestep 2 --max-temperature 4000 --good-every 50 --ensemble nvt --out d
+    same 'bundles' "$(ls d/quarantine | wc -l)" 1
+    same 'is that of the one that failed' "$(ls d/quarantine)" \
+        "$(grep quarantined d/results.csv | cut -d, -f1).bundle"
+    cp d/quarantine/*.bundle lost.bundle
+    expect 0 replay d/quarantine/*.bundle -o again.xyz
+    says 'max_temperature after [0-9]* steps, from its last good state; the same bits as before' out
+    expect 0 replay d --system "$(sed -n 3p d/results.csv | cut -d, -f1)" --from-step 300 --every 100 -o some.xyz
+    says 'budget after 600 steps; the same bits as before' out
+    same 'frames' "$(grep -o 'step=[0-9]*' some.xyz | tr '\n' ' ')" 'step=300 step=400 step=500 step=600 '
+    same 'the frames of the run' "$(grep -h -A 5 'step=500' some.xyz | tail -5 | cut -c1-40)" \
+        "$(grep -A 5 "uid=$(sed -n 3p d/results.csv | cut -d, -f1) step=500" d/traj.extxyz | tail -5 | cut -c1-40)"
+    expect 0 replay d --system "$(grep quarantined d/results.csv | cut -d, -f1)"
+    expect 66 replay d --system 00000000000000000000000000000001
+    expect 64 replay d
+    expect 64 replay d --system name
+    expect 64 replay
+    expect 66 replay nowhere
+    expect 65 replay d/results.csv
+    head -c 300 lost.bundle >torn.bundle
+    expect 65 replay torn.bundle
+    # a job, whose hooks act again but write nothing
+    cat >job.yaml <<'END'
+input: bomb.xyz
+model: emt
+out: j
+limits: {max_temperature: 4000, good_every: 20}
+hooks: [{type: log, every: 10}, {type: snapshot, every: 50, sink: s.xyz}]
+stages:
+  - {name: a, integrator: fire, steps: 3}
+  - {name: b, integrator: {name: langevin, timestep: 2, temperature: 300, friction: 0.01}, steps: 200, velocities: thermal, temperature: 300}
+sinks: [{type: file, path: all.xyz}]
+END
+    expect 3 run job.yaml
+    uid=$(sed -n 2p j/results.csv | cut -d, -f1)
+    cksum j/*.xyz j/log.csv >before
+    expect 0 replay j --system "$uid" -o job.xyz
+    says 'budget after 200 steps; the same bits as before' out
+    same 'frames of both stages' "$(grep -c uid= job.xyz)" 204
+    same 'files of the run' "$(cksum j/*.xyz j/log.csv)" "$(cat before)"
+    same 'left in the temporary directory' "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'athanor-job-*' -newer job.yaml | wc -l)" 0
+    # a bundle needs its inputs only if it has no good state
+    rm -rf d bomb.xyz
+    expect 0 replay lost.bundle
 }
 
 group_input()
@@ -544,6 +598,50 @@ less()
 {
     checks=$((checks + 1))
     awk -v a="$2" -v b="$3" 'BEGIN { exit !(a < b) }' || bad "$1: $2 is not below $3"
+}
+
+# Structures that are set aside, and the second chance of one.
+group_guards()
+{
+    cp "$examples/clusters.extxyz" c.xyz
+    hot='--steps 60 --timestep 15 --temp 1500 --every 0 --log 0'
+    # shellcheck disable=SC2086
+    expect 3 md c.xyz $hot --max-temperature 6000 --retry never --out never
+    same 'set aside at once' "$(column reason never/results.csv)" 'budget budget budget max_temperature'
+    # shellcheck disable=SC2086
+    expect 3 md c.xyz $hot --max-temperature 6000 --good-every 5 --out again
+    same 'set aside at last' "$(column reason again/results.csv)" 'budget budget budget max_temperature'
+    checks=$((checks + 1))
+    [ "$(column steps again/results.csv)" != "$(column steps never/results.csv)" ] || bad 'no second attempt'
+    says '"max-temperature": 6000' again/job.json
+    says '"retry": "auto"' again/job.json
+    says '"good-every": 5' again/job.json
+    says '"retry": "never"' never/job.json
+    # the others have the bits that they have without any limit
+    # shellcheck disable=SC2086
+    expect 0 md c.xyz $hot --retry never --out free
+    same 'the others' "$(head -4 again/results.csv | cksum)" "$(head -4 free/results.csv | cksum)"
+    # a step that is too long is shortened, and then nothing is set aside
+    expect 3 relax c.xyz --max-displacement 0.05 --steps 50 --retry never --out far
+    says ',quarantined,max_displacement,' far/results.csv
+    expect 3 relax c.xyz --max-displacement 0.05 --steps 50 --out near
+    same 'set aside' "$(grep -c quarantined near/results.csv)" 0
+    expect 3 relax c.xyz --min-distance 100 --out close
+    same 'too close' "$(column reason close/results.csv)" 'too_close too_close too_close too_close'
+    expect 3 md c.xyz --max-force 1e-9 --steps 3 --out force
+    same 'forces' "$(column reason force/results.csv)" 'max_force max_force max_force max_force'
+    expect 64 md c.xyz --max-volume-change 0.5 --out no
+    expect 64 relax c.xyz --max-force -1 --out no
+    expect 64 relax c.xyz --retry twice --out no
+    # the same from a job file, and what check says of it
+    printf '%s\n' 'input: c.xyz' 'model: emt' 'out: job' 'limits: {max_temperature: 6000, good_every: 5}' 'stages:' \
+        '  - {integrator: "nve:timestep=15", steps: 60, velocities: missing, temperature: 1500}' >job.yaml
+    expect 3 run job.yaml
+    same 'job' "$(sed 's/,nve,/,md,/' job/results.csv | cksum)" "$(cksum <again/results.csv)"
+    says '^  max_temperature: 6000$' job/job.yaml
+    says '^  retry: auto$' job/job.yaml
+    expect 0 check job.yaml --out other
+    says 'set aside above 6000 K; once back to a state at most 5 steps old' out
 }
 
 group_ensembles()

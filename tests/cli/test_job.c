@@ -22,7 +22,11 @@ static void test_defaults(void **state)
     assert_true(job.seed == 0 && job.threads == 0 && job.strict == 0 && job.overwrite == 0);
     assert_true(job.refill == 1 && job.policy == ATH_SINK_BLOCK && job.n_hooks == 0);
     assert_true(job.limits.systems == 64 && job.limits.atoms == 0 && job.limits.edges == 0);
-    assert_true(job.limits.max_force == 0.0 && job.n_sinks == 0 && job.n_stages == 1);
+    assert_true(job.limits.guards.max_force == 0.0 && job.n_sinks == 0 && job.n_stages == 1);
+    const cli_guard_settings *g = &job.limits.guards;
+    assert_true(g->max_displacement == 0.0 && g->max_temperature == 0.0);
+    assert_true(g->max_volume_change == 0.0 && g->min_distance == 0.0);
+    assert_true(g->retry == CLI_RETRY_AUTO && g->good_every == 100);
     const cli_job_stage *stage = job.stages;
     assert_string_equal(stage->name, "fire");
     assert_string_equal(stage->integrator, "fire");
@@ -82,7 +86,11 @@ static void test_every_key(void **state)
     assert_string_equal(job.model, "sw:set=Ge,elements=\"Si;Ge\",file=\"a \\\"b\\\", c\"");
     assert_true(job.seed == -3 && job.threads == 2 && job.strict == 1 && job.overwrite == 1);
     assert_true(job.limits.systems == 10 && job.limits.atoms == 1000000);
-    assert_true(job.limits.edges == 5000000 && job.limits.max_force == 1000.0);
+    assert_true(job.limits.edges == 5000000 && job.limits.guards.max_force == 1000.0);
+    const cli_guard_settings *g = &job.limits.guards;
+    assert_true(g->max_displacement == 0.5 && g->max_temperature == 2e4);
+    assert_true(g->max_volume_change == 2.5 && g->min_distance == 0.75);
+    assert_true(g->retry == CLI_RETRY_NEVER && g->good_every == 50);
     assert_true(job.refill == 5 && job.policy == ATH_SINK_SPILL && job.n_stages == 2);
     assert_string_equal(job.stages[0].name, "No"); /* not false: YAML has no say in this */
     assert_string_equal(job.stages[0].integrator, "fire:dt=0.5,max_step=0.1,cell=iso");
@@ -179,6 +187,12 @@ static const struct {
     {AFTER_LEAST "limits: {max_force: .inf}\n",
      "2:21: wrong value (key limits.max_force): expected "
      "a number"},
+    {AFTER_LEAST "limits: {max_volume_change: 0.9}\n",
+     "2:29: wrong value (key limits.max_volume_change): expected a factor above 1"},
+    {AFTER_LEAST "limits: {max_temperature: -1}\n",
+     "2:27: wrong value (key limits.max_temperature)"},
+    {AFTER_LEAST "limits: {retry: once}\n", "2:17: wrong value (key limits.retry)"},
+    {AFTER_LEAST "limits: {good_every: 0}\n", "2:22: wrong value (key limits.good_every)"},
     {AFTER_LEAST "limits: {max_force: .nan}\n", "2:21: wrong value (key limits.max_force)"},
     {AFTER_LEAST "limits: {max_force: nan}\n", "2:21: wrong value (key limits.max_force)"},
     {AFTER_LEAST "limits: {max_force: -1}\n", "2:21: wrong value (key limits.max_force)"},

@@ -455,6 +455,7 @@ static void check_refill(const char *device)
     read_row(&f, batch, key, 0, &weight);
     assert_true(weight == 112.0 && n_init == 3);
     /* taken out by hand: it goes to the sink with its reason */
+    assert_int_equal(ath_dynamics_rewind(dyn, batch, 0), ATH_E_STATE); /* keeps no good state */
     OK(f.ctx, ath_dynamics_quarantine(dyn, batch, 0, ATH_REASON_TOO_CLOSE));
     OK(f.ctx, ath_dynamics_run(dyn, NULL, ATH_UNSET));
     assert_true(ath_dynamics_done(dyn));

@@ -197,6 +197,45 @@ static void test_drift_follows(void **state)
     checks_close(&c);
 }
 
+/* Who drifts is set aside, and nobody else; there is no second chance. */
+static void check_drift_quarantine(const char *device)
+{
+    checks c;
+    ath_hook hook;
+    double v[3 * MAX_ATOMS];
+    const ath_hook_drift_config config = {
+        .size = sizeof config, .threshold = 0.05, .action = ATH_DRIFT_QUARANTINE};
+    checks_open(&c, device);
+    OK(c.ctx, ath_hook_energy_drift(c.ctx, &config, &hook));
+    c.batch = checks_all(&c);
+    checks_dynamics(&c, &hook, 1);
+    OK(c.ctx, ath_dynamics_run(c.dyn, c.batch, 5));
+    checks_read(&c, ATH_FIELD_VELOCITIES, 1, v);
+    for (int32_t k = 0; k < 3 * ath_batch_n_atoms_of(c.batch, 1); k++) {
+        v[k] += 0.05;
+    }
+    checks_write(&c, ATH_FIELD_VELOCITIES, 1, v);
+    OK(c.ctx, ath_dynamics_run(c.dyn, c.batch, 5));
+    for (int32_t i = 0; i < ath_batch_n_systems(c.batch); i++) {
+        int32_t reason = -1;
+        int64_t steps = 0;
+        checks_read(&c, ATH_FIELD_REASON, i, &reason);
+        checks_read(&c, ATH_FIELD_STAGE_STEPS, i, &steps);
+        assert_int_equal(reason, i == 1 ? ATH_REASON_ENERGY_DRIFT : ATH_REASON_NONE);
+        assert_int_equal(steps, i == 1 ? 6 : 10);
+    }
+    ath_dynamics_destroy(&c.dyn);
+    ath_hook_free(&hook);
+    checks_close(&c);
+}
+
+static void test_drift_quarantine(void **state)
+{
+    (void)state;
+    check_drift_quarantine("host");
+    check_drift_quarantine("mock");
+}
+
 /* ---- snapshots ---- */
 
 static void check_snapshot(const char *device)
@@ -398,10 +437,11 @@ static void test_timing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nan_raise),       cmocka_unit_test(test_nan_quarantine),
-        cmocka_unit_test(test_drift),           cmocka_unit_test(test_drift_follows),
-        cmocka_unit_test(test_snapshot),        cmocka_unit_test(test_converged),
-        cmocka_unit_test(test_converged_fused), cmocka_unit_test(test_timing),
+        cmocka_unit_test(test_nan_raise),        cmocka_unit_test(test_nan_quarantine),
+        cmocka_unit_test(test_drift_quarantine), cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_drift_follows),    cmocka_unit_test(test_snapshot),
+        cmocka_unit_test(test_converged),        cmocka_unit_test(test_converged_fused),
+        cmocka_unit_test(test_timing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

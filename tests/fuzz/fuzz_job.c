@@ -22,7 +22,7 @@ static void fuzz_check_hooks(const cli_job_hook *hooks, size_t n)
 static void fuzz_check(const cli_job *job)
 {
     REQUIRE(job->n_stages >= 1 && job->device && job->limits.systems >= 1 && job->refill >= 1);
-    REQUIRE(job->threads >= 0 && job->threads <= 4096 && job->limits.max_force >= 0.0);
+    REQUIRE(job->threads >= 0 && job->threads <= 4096 && job->limits.guards.max_force >= 0.0);
     for (size_t i = 0; i < job->n_input; i++) {
         REQUIRE(job->input[i] && *job->input[i]);
     }

@@ -193,8 +193,8 @@ static void test_entry(void **state)
     entry_row(ctx, "nose_hoover:chain=5,tau_t=50,temperature_change=100,ramp=1000",
               (double[]){1 / fs, 300 * k, 100 * k, 1000, 50 / fs, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
               16);
-    entry_row(ctx, "fire", (double[]){1.018 / fs, 0.1, 0.0}, 3);
-    entry_row(ctx, "fire:dt=3,alpha_start=0.25", (double[]){3 / fs, 0.25, 0.0}, 3);
+    entry_row(ctx, "fire", (double[]){1.018 / fs, 0.1, 0.0, 1.0}, 4);
+    entry_row(ctx, "fire:dt=3,alpha_start=0.25", (double[]){3 / fs, 0.25, 0.0, 1.0}, 4);
 }
 
 /* Every declared option index and level is sound. */

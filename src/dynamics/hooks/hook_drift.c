@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#include <athanor/dynamics.h>
+
 enum { DRIFT_MASSES, DRIFT_VELOCITIES, DRIFT_SPACES };
 
 typedef struct drift {
@@ -85,6 +87,10 @@ static ath_status drift_call(void *user, const ath_hook_context *context)
         double found = 0.0;
         ATH__TRY(context->mask[i] ? drift_measure(it, batch, i, &found) : ATH_OK);
         const bool over = !(found <= it->config.threshold);
+        if (over && it->config.action == ATH_DRIFT_QUARANTINE) {
+            ATH__TRY(ath_dynamics_quarantine(context->dynamics, batch, i, ATH_REASON_ENERGY_DRIFT));
+            continue;
+        }
         /* what is no number is worse than any number */
         if (over && (where < 0 || (worst == worst && !(found <= worst)))) {
             worst = found;
@@ -120,7 +126,8 @@ static ath_status drift_check(ath_context *ctx, const ath_hook_drift_config *c)
         return ath__fail(ctx, ATH_E_ARGUMENT, "energy_drift: there is no metric %d",
                          (int)c->metric);
     }
-    if (c->action != ATH_DRIFT_WARN && c->action != ATH_DRIFT_RAISE) {
+    if (c->action != ATH_DRIFT_WARN && c->action != ATH_DRIFT_RAISE &&
+        c->action != ATH_DRIFT_QUARANTINE) {
         return ath__fail(ctx, ATH_E_ARGUMENT, "energy_drift: there is no action %d",
                          (int)c->action);
     }
