@@ -136,13 +136,14 @@ static void progress_file(cli_progress *p, const ath_dynamics_stats *s, double n
         c, &text,
         "{\"total\": %lld, \"taken\": %lld, \"active\": %d, \"queued\": %lld, "
         "\"atom_steps\": %lld, \"seconds\": %.3f, \"atom_steps_per_second\": %.6g, "
-        "\"occupancy\": %.4f, \"started\": %lld, \"updated\": %lld}\n",
+        "\"occupancy\": %.4f, \"records_before\": %lld, \"started\": %lld, "
+        "\"updated\": %lld}\n",
         (long long)p->input->total, (long long)cli_input_taken(p->input), (int)s->n_systems,
         (long long)(queued > 0 ? queued : 0), (long long)s->atom_steps, elapsed,
         (double)(s->atom_steps - p->first_atom_steps) / (elapsed + 1e-9),
         s->full_system_steps > 0 ? (double)s->busy_system_steps / (double)s->full_system_steps
                                  : 1.0,
-        (long long)(time(NULL) - (time_t)elapsed), (long long)time(NULL));
+        (long long)p->first_n, (long long)(time(NULL) - (time_t)elapsed), (long long)time(NULL));
     if (!path.failed && !part.failed && !text.failed) {
         const int fd =
             io->open(io->user, part.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -156,6 +157,19 @@ static void progress_file(cli_progress *p, const ath_dynamics_stats *s, double n
     cli_text_free(c, &text);
     cli_text_free(c, &part);
     cli_text_free(c, &path);
+}
+
+void cli_progress_end(cli_progress *p, bool complete)
+{
+    cli_input known = *p->input;
+    const cli_input *input = p->input;
+    if (!p->folder) {
+        return;
+    }
+    known.total = complete ? p->results->n : input->total;
+    p->input = &known;
+    progress_file(p, &p->stats, cli_seconds(p->c));
+    p->input = input;
 }
 
 ath_status cli_progress_update(cli_progress *p, const ath_dynamics *dynamics)

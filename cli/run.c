@@ -514,6 +514,7 @@ static int run_close_output(run *r, const cli_balance *balance, int code)
         .complete = r->complete,
         .exported = code != CLI_INTERRUPTED && code != CLI_IO,
     };
+    cli_progress_end(&r->progress, r->complete);
     int closed = run_close_streams(r);
     closed = closed ? closed : run_close_results(r, summary.exported);
     if (!closed) {

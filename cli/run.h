@@ -139,6 +139,8 @@ void cli_format_seconds(double seconds, char *out, size_t bytes);
 /* At the beginning of a run, which may go on from an earlier one. */
 void cli_progress_begin(cli_progress *p, const ath_dynamics *dynamics);
 ath_status cli_progress_update(cli_progress *p, const ath_dynamics *dynamics);
+/* The last word; of a complete run it is known how many structures there were. */
+void cli_progress_end(cli_progress *p, bool complete);
 
 /* Where all structures are that were taken from the input. */
 typedef struct cli_balance {

@@ -73,10 +73,9 @@ typedef struct ath_record {
 } ath_record;
 
 /* Puts one record; the system may be NULL (then n_atoms is 0). uid, stage, state, reason, steps,
- * frame, place, text and file are taken from *record, everything else from the system (what its integrator keeps only
- * if it was quarantined). ATH_OK, also
- * if the key is there already (*fresh, which may be NULL, says which). Commits when the group is
- * full or old. */
+ * frame, place, text and file are taken from *record, everything else from the system (what its
+ * integrator keeps only if it was quarantined). ATH_OK, also if the key is there already (*fresh,
+ * which may be NULL, says which). Commits when the group is full or old. */
 ATH_API ath_status ath_journal_put(ath_journal *journal, const ath_record *record,
                                    const ath_system *system, bool *fresh);
 /* Makes all that was put durable. ATH_OK without effect if there is nothing. */
