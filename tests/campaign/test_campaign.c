@@ -304,7 +304,7 @@ static void test_killed_by_signal(void **state)
         char folder[] = "/tmp/athanor_campaign_XXXXXX";
         assert_non_null(mkdtemp(folder));
         const rig_plan plan = {.stop_every = 3, .folder = folder};
-        int how = 0;
+        int how = 0, tries = 0;
         for (bool ended = false; !ended;) {
             rig r = {0};
             const pid_t child = fork();
@@ -313,7 +313,8 @@ static void test_killed_by_signal(void **state)
                 _exit(rig_process(&r, NULL, &plan) == ATH_OK ? 0 : 1);
             }
             x = x * 6364136223846793005u + 1442695040888963407u;
-            (void)usleep((useconds_t)(200 + (x >> 33) % 30000));
+            /* longer and longer: it is to end on a slow machine, too */
+            (void)usleep((useconds_t)(200 + (x >> 33) % (30000 + 3000 * (uint64_t)tries++)));
             (void)kill(child, SIGKILL);
             assert_int_equal(waitpid(child, &how, 0), child);
             ended = WIFEXITED(how);
