@@ -668,9 +668,10 @@ ath_status ath__file_directory(ath_context *ctx, const char *path)
     do {
         result = io->mkdir(io->user, path, 0777);
     } while (result == -EINTR);
-    if (result == -EEXIST) {
-        return ATH_OK;
+    if (result < 0 && result != -EEXIST) {
+        return file_fail(ctx, "make directory", path, result);
     }
-    return result < 0 ? file_fail(ctx, "make directory", path, result)
-                      : ath__file_sync_directory(ctx, path);
+    const ath_status status = ath__file_sync_directory(ctx, path);
+    /* who made one that was there may have died before this; but it need not be ours to sync */
+    return result == -EEXIST ? ATH_OK : status;
 }

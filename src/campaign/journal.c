@@ -193,7 +193,9 @@ static ath_status journal_mend(journal_reading *r)
     const int64_t number = j->found.n_segments;
     ath__bytes path = {0};
     if (closed == r->bytes.size && closed > 0) {
-        return ath__journal_extend(j, closed);
+        ATH__TRY(ath__journal_extend(j, closed));
+        /* or between writing its last group and syncing it: it is counted from now on */
+        return ath__file_flush(&j->file, !j->config.no_sync);
     }
     j->found.n_cut += (int64_t)(r->bytes.size - closed);
     if (j->index.n > j->n_committed) {
@@ -306,7 +308,11 @@ static ath_status journal_lock(ath_journal *j)
     ath__bytes path = {0};
     ATH__TRY(ath__file_directory(j->ctx, j->path));
     ATH__TRY(ath__journal_lock_path(j->ctx, j->path, &path));
-    const ath_status status = ath__file_lock(j->ctx, (const char *)path.data, &j->lock);
+    ath_status status = ath__file_lock(j->ctx, (const char *)path.data, &j->lock);
+    if (status == ATH_OK && !j->config.no_sync) {
+        /* whoever was here before may have died between making a segment and this */
+        status = ath__file_sync_directory(j->ctx, (const char *)path.data);
+    }
     ath__bytes_free(j->ctx, &path);
     return status;
 }

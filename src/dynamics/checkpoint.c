@@ -288,7 +288,15 @@ static ath_status checkpoint_load_hook(ath_dynamics *dyn, const char *path,
         return ath__fail(dyn->ctx, ATH_E_FORMAT, "%s: state of a hook that there is not", path);
     }
     const ath_hook *hook = &dyn->hooks.entries[i].hook;
-    return hook->load(hook->user, data + 4, section->bytes - 4);
+    char *message = dyn->ctx->message, first = *message;
+    *message = '\0';
+    const ath_status status = hook->load(hook->user, data + 4, section->bytes - 4);
+    if (status < 0 && !*message) { /* one that says nothing */
+        return ath__fail(dyn->ctx, status, "%s: hook %u (%s) does not take its state: %s", path, i,
+                         hook->name ? hook->name : "hook", ath_status_text(status));
+    }
+    *message = *message ? *message : first;
+    return status;
 }
 
 static ath_status checkpoint_load_packet(ath_context *ctx, const ath_section *section,

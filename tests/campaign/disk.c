@@ -516,6 +516,36 @@ static void disk_crash_file(const disk_file *f, const char *name, uint64_t *rand
     }
 }
 
+/* The directory that the file is in, if one was made for it. */
+static bool disk_has_home(const disk *d, disk *out, const disk_file *f)
+{
+    const char *slash = strrchr(f->name, '/');
+    char home[DISK_NAME] = {0};
+    bool made = false;
+    if (slash) {
+        memcpy(home, f->name, (size_t)(slash - f->name));
+    }
+    for (int i = 0; i < DISK_FILES && slash; i++) {
+        made |= d->files[i].directory && !strcmp(d->files[i].name, home);
+    }
+    return !made || disk_find(out, home);
+}
+
+/* Files are lost with their directory, and directories with theirs. */
+static void disk_crash_homes(const disk *d, disk *out)
+{
+    for (bool lost = true; lost;) {
+        lost = false;
+        for (int i = 0; i < DISK_FILES; i++) {
+            disk_file *f = &out->files[i];
+            if (f->name[0] && !disk_has_home(d, out, f)) {
+                disk_forget(f);
+                lost = true;
+            }
+        }
+    }
+}
+
 /* A rename that is not synced has happened or not, as a whole: the name stands for the new file or
  * for the one that had it. */
 void disk_crash(const disk *d, uint64_t *random, disk *out)
@@ -538,4 +568,5 @@ void disk_crash(const disk *d, uint64_t *random, disk *out)
             }
         }
     }
+    disk_crash_homes(d, out);
 }

@@ -61,7 +61,8 @@ void disk_io(disk *d, ath_io *out);
 void disk_free(disk *d);
 /* What might be left after a loss of power, in an empty disk. */
 void disk_crash(const disk *d, uint64_t *random, disk *out);
-/* What a process that is killed leaves: everything. */
+/* What a process that is killed leaves: everything; as if it had all been synced. To lose power
+ * later go on with the disk itself. */
 void disk_copy(const disk *d, disk *out);
 disk_file *disk_find(disk *d, const char *name);
 size_t disk_used(const disk *d); /* bytes, those that are only reserved included */

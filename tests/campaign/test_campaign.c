@@ -5,6 +5,7 @@
 #include "campaign/campaign_rig.h"
 #include "data/container.h"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- as it should be ---- */
@@ -254,10 +255,21 @@ static void test_another_input(void **state)
     disk_free(&d);
 }
 
+/* A campaign on real files that has come to its end, which is taken away. */
+static void real_ended_well(const char *folder)
+{
+    static rig_outcome got;
+    char command[64];
+    rig_outcome_of(NULL, folder, true, &got);
+    rig_same(&got, rig_reference(false));
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 /* On real files, with the lock of the operating system. */
 static void test_real_files(void **state)
 {
-    char folder[] = "/tmp/athanor_campaign_XXXXXX", command[64];
+    char folder[] = "/tmp/athanor_campaign_XXXXXX";
     rig r = {0}, b = {0};
     (void)state;
     assert_non_null(mkdtemp(folder));
@@ -265,8 +277,7 @@ static void test_real_files(void **state)
     int n = 0;
     ath_status status;
     do {
-        status = rig_open(&r, NULL, &plan);
-        assert_int_equal(status, ATH_OK);
+        assert_int_equal(rig_open(&r, NULL, &plan), ATH_OK);
         assert_int_equal(rig_open(&b, NULL, &plan), ATH_E_STATE);
         rig_close(&b);
         assert_int_equal(rig_resume(&r), ATH_OK);
@@ -277,21 +288,43 @@ static void test_real_files(void **state)
     } while (status == ATH_AGAIN);
     assert_int_equal(status, ATH_OK);
     assert_true(n > 8);
-    static rig_outcome got;
-    const ath_journal_config reading = {.size = sizeof reading};
-    ath_context *ctx = NULL;
-    ath_journal *j = NULL;
-    char path[64];
-    snprintf(path, sizeof path, "%s/journal", folder);
-    assert_int_equal(ath_context_create(NULL, &ctx), ATH_OK);
-    assert_int_equal(ath_journal_open(ctx, path, &reading, &j), ATH_OK);
-    rig_read(j, ctx, true, &got);
-    strcpy(got.text, rig_reference(false)->text);
-    rig_same(&got, rig_reference(false));
-    ath_journal_close(&j);
-    ath_context_destroy(&ctx);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    assert_int_equal(system(command), 0);
+    real_ended_well(folder);
+}
+
+/* Processes that are killed at any time, until one comes to the end. */
+static void test_killed_by_signal(void **state)
+{
+    const char *full = getenv("ATH_TEST_FULL");
+    const int wanted = full && *full && strcmp(full, "0") != 0 ? 10000 : 60;
+    int killed = 0, runs = 0;
+    uint64_t x = 9;
+    (void)state;
+    (void)rig_reference(false);
+    for (; killed < wanted; runs++) {
+        char folder[] = "/tmp/athanor_campaign_XXXXXX";
+        assert_non_null(mkdtemp(folder));
+        const rig_plan plan = {.stop_every = 3, .folder = folder};
+        int how = 0, tries = 0;
+        for (bool ended = false; !ended;) {
+            rig r = {0};
+            const pid_t child = fork();
+            assert_true(child >= 0);
+            if (child == 0) {
+                _exit(rig_process(&r, NULL, &plan) == ATH_OK ? 0 : 1);
+            }
+            x = x * 6364136223846793005u + 1442695040888963407u;
+            /* longer and longer: it is to end on a slow machine, too */
+            (void)usleep((useconds_t)(200 + (x >> 33) % (30000 + 3000 * (uint64_t)tries++)));
+            (void)kill(child, SIGKILL);
+            assert_int_equal(waitpid(child, &how, 0), child);
+            ended = WIFEXITED(how);
+            killed += !ended;
+        }
+        assert_int_equal(WEXITSTATUS(how), 0);
+        real_ended_well(folder);
+    }
+    assert_true(runs >= 1);
+    print_message("%d processes killed in %d campaigns\n", killed, runs);
 }
 
 /* ---- lost and damaged ---- */
@@ -652,6 +685,7 @@ int main(void)
         cmocka_unit_test(test_another_campaign),
         cmocka_unit_test(test_another_input),
         cmocka_unit_test(test_real_files),
+        cmocka_unit_test(test_killed_by_signal),
         cmocka_unit_test(test_lost_records),
         cmocka_unit_test(test_lost_records_and_checkpoints),
         cmocka_unit_test(test_older_is_kept),

@@ -137,6 +137,36 @@ static void test_power_loss(void **state)
     print_message("%d images of a disk that lost power, %d with a checkpoint\n", images, resumed);
 }
 
+/* A process dies, another one resumes and dies or comes to its end, and then power is lost: what
+ * the first has left unsynced must not take with it what the second has committed. */
+static void test_power_loss_later(void **state)
+{
+    const int64_t calls = calls_of(&often), step = full_test() ? 1 : 3;
+    uint64_t random = 37;
+    int n = 0;
+    (void)state;
+    for (int64_t at = 1; at < calls; at += step) {
+        for (int k = 0; k < 3; k++, n++) {
+            disk d = {0}, left;
+            static rig_outcome got;
+            die(&d, &often, at);
+            die(&d, &often, k == 0 ? 1000000 : 20 + 40 * k + at % 40);
+            if (k == 0) {
+                rig_outcome_of(&d, "c", true, &got);
+                assert_int_equal(got.n, RIG_SYSTEMS);
+            }
+            disk_crash(&d, &random, &left);
+            if (k == 0) { /* it was at its end: all of it is there */
+                rig_ended_well(&left, false);
+            }
+            rig_finish(&left, &often);
+            disk_free(&d);
+            disk_free(&left);
+        }
+    }
+    print_message("power lost %d times after a second process\n", n);
+}
+
 /* ---- faults ---- */
 
 /* A call fails, once or for ever; then the disk is well again. */
@@ -339,11 +369,17 @@ static void test_memory_comes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_killed),       cmocka_unit_test(test_killed_while_resuming),
-        cmocka_unit_test(test_killed_often), cmocka_unit_test(test_power_loss),
-        cmocka_unit_test(test_faults),       cmocka_unit_test(test_fault_and_power_loss),
-        cmocka_unit_test(test_full_disk),    cmocka_unit_test(test_room_comes_back),
-        cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_memory_comes_back),
+        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_killed_while_resuming),
+        cmocka_unit_test(test_killed_often),
+        cmocka_unit_test(test_power_loss),
+        cmocka_unit_test(test_power_loss_later),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_fault_and_power_loss),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_room_comes_back),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_memory_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,7 +182,7 @@ static void trim_is(disk *d, const char *text, size_t n)
 {
     const disk_file *f = disk_find(d, TRIM_PATH);
     assert_non_null(f);
-    if (f->size != n || memcmp(f->data, text, n) != 0) {
+    if (f->size != n || (n > 0 && memcmp(f->data, text, n) != 0)) {
         fail_msg("'%.*s' instead of '%.*s'", (int)f->size, (const char *)f->data, (int)n, text);
     }
     assert_null(disk_find(d, "c/text.tail"));
@@ -250,14 +250,14 @@ static int trim_frame(uint64_t *x, char *out)
             : kind == 1 ? sprintf(out, "  %d %s", atoms, end)
             : kind == 2 ? sprintf(out, "%d 1%s", atoms, end)
                         : sprintf(out, "%d%s", atoms, end);
-    const char *keys[] = {"Properties=species:S:1 uid=%s energy=1.0%s",
-                          "Lattice=\"1 0 0\" uid=%s%s", "uid=%s first=1%s", "a=1 xuid=%s%s",
-                          " uid=%s%s"};
+    const char *before[] = {
+        "Properties=species:S:1 uid=", "Lattice=\"1 0 0\" uid=", "uid=", "a=1 xuid=", " uid="};
     const uint32_t key = trim_random(x) % 8;
     if (trim_random(x) % 5 == 0) { /* in a text of the structure */
         n += sprintf(out + n, "comment=\"of uid=2a74d42615897f1675ab0eeb90ae2ef4\" ");
     }
-    n += sprintf(out + n, keys[key < 5 ? key : 0], word, end);
+    n += sprintf(out + n, "%s%s%s%s", before[key < 5 ? key : 0], word, key % 2 ? "" : " energy=1",
+                 end);
     for (int k = 0; k < atoms; k++) {
         n += sprintf(out + n, "Ar 0.%d 1 2%s", k, end);
     }
