@@ -100,6 +100,10 @@ static void summary_books(summary_out *o, const cli_summary *s)
                  "%lld open",
                  (long long)b->n_in, (long long)b->n_finished, (long long)b->n_step_limit,
                  (long long)b->n_failed, (long long)b->n_rejected, (long long)b->n_open);
+    if (stats->n_retried > 0) {
+        summary_line(o, "went back", "%8lld   to the last good state, for a second attempt",
+                     (long long)stats->n_retried);
+    }
     if (stats->full_system_steps > 0) {
         summary_line(o, "occupancy", "%.1f %% of the batch, while structures were waiting",
                      100.0 * (double)stats->busy_system_steps / (double)stats->full_system_steps);

@@ -14,10 +14,10 @@
  *     volume    det h, with the sign of its hand, over what it was on entry to the stage
  *
  * All of this, and the good state itself, stands in rows of integrator state, behind what the
- * integrators declare: so it goes wherever the system goes. Of a system: two cells of guards, then
- * those of the good state (ATH__KEPT_...), then a copy of the cells of the integrator. Of an atom:
- * position, velocity, force and the integrator's cells, then the position before the step. Whole
- * numbers are kept as doubles, exact below 2^53.
+ * integrators declare: so it goes wherever the system goes. Of a system: three cells of guards,
+ * then those of the good state (ATH__KEPT_...), then a copy of the cells of the integrator. Of an
+ * atom: position, velocity, force and the integrator's cells, then the position before the step.
+ * Whole numbers are kept as doubles, exact below 2^53.
  *
  * Shared by .c and .cu files.
  */
@@ -263,12 +263,14 @@ ATH__FN void ath__guard_begin(const ath__stage_args *a, int32_t slot)
 ATH__FN int32_t ath__guard_of_cell(const ath__stage_args *a, int32_t slot,
                                    const ath__stage_params *p)
 {
-    const double *cells = ath__guard_cells(a, slot);
-    if (ath__keeping_of(a)->guard < 0 || cells[ATH__GUARD_VOLUME] == 0.0 ||
-        !(p->watches_cell || p->max_volume_change > 0.0)) {
+    if (!(p->watches_cell || p->max_volume_change > 0.0)) {
+        return ATH_REASON_NONE; /* there may be no cells of guards */
+    }
+    const double before = ath__guard_cells(a, slot)[ATH__GUARD_VOLUME];
+    if (before == 0.0) {
         return ATH_REASON_NONE;
     }
-    const double ratio = ath__guard_volume(&a->view, slot) / cells[ATH__GUARD_VOLUME];
+    const double ratio = ath__guard_volume(&a->view, slot) / before;
     if (!(ratio > 0.0 && ratio < (double)INFINITY)) {
         return ATH_REASON_CELL_COLLAPSED;
     }

@@ -554,10 +554,10 @@ static void test_newer(void **state)
         uint8_t *version = p + 8;
         if (head.a == ATH_SECTION_PACKET) { /* says it itself, under a checksum of its own */
             version = p + ATH__SECTION_HEAD + 4;
-            ath__le_put32(version, 2);
+            ath__le_put32(version, 99);
             ath__le_put32(p + ATH__SECTION_HEAD + 28, ath__crc32c(0, p + ATH__SECTION_HEAD, 28));
         } else {
-            ath__le_put32(version, 2);
+            ath__le_put32(version, 99);
         }
         mend(p, (size_t)head.length);
         assert_int_equal(rig_open(&r, &d, &on), ATH_OK);

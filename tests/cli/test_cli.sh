@@ -613,6 +613,7 @@ group_guards()
     same 'set aside at last' "$(column reason again/results.csv)" 'budget budget budget max_temperature'
     checks=$((checks + 1))
     [ "$(column steps again/results.csv)" != "$(column steps never/results.csv)" ] || bad 'no second attempt'
+    says '^  went back  *1  ' again/run.log
     says '"max-temperature": 6000' again/job.json
     says '"retry": "auto"' again/job.json
     says '"good-every": 5' again/job.json

@@ -620,6 +620,42 @@ static void test_shoved(void **state)
     }
 }
 
+/* ---- a system that a team computes ---- */
+
+static uint64_t large_run(fixture *f, int32_t threads, bool guarded, double nearest)
+{
+    const int32_t which[1] = {GOOD};
+    f->config.n_threads = threads;
+    f->config.max_displacement = guarded ? 1.0 : 0.0;
+    f->config.max_temperature = guarded ? 1e4 : 0.0;
+    f->config.max_force = guarded ? 10.0 : 0.0;
+    f->config.min_distance = nearest;
+    f->config.good_every = guarded ? 2 : 0;
+    f->config.retries = guarded;
+    ath_batch *batch = fixture_batch(f, which, 1);
+    ath_dynamics *dyn = fixture_dynamics(f);
+    OK(f->ctx, ath_dynamics_run(dyn, batch, 5));
+    assert_int_equal(read_steps(f, batch, 0), nearest > 3.7 ? 0 : 5);
+    const uint64_t digest = structures_digest(f->ctx, batch, 0);
+    ath_batch_destroy(&batch);
+    ath_dynamics_destroy(&dyn);
+    return digest;
+}
+
+static void test_large(void **state)
+{
+    fixture f;
+    (void)state;
+    fixture_open(&f, "host", "lj:epsilon=0.0104,sigma=3.4,cutoff=5", NVE);
+    f.systems[GOOD] = structures_crystal(f.ctx, 28, 18, 3.8, 3);
+    const uint64_t free = large_run(&f, 2, false, 0.0);
+    assert_true(large_run(&f, 1, true, 1.0) == free);
+    assert_true(large_run(&f, 2, true, 1.0) == free);
+    const uint64_t aside = large_run(&f, 1, true, 3.75);
+    assert_true(large_run(&f, 2, true, 3.75) == aside && aside != free);
+    fixture_close(&f);
+}
+
 /* ---- the order of reasons, and what is refused ---- */
 
 static ath_reason first_reason(fixture *f)
@@ -696,7 +732,7 @@ int main(void)
         cmocka_unit_test(test_force),    cmocka_unit_test(test_volume),
         cmocka_unit_test(test_collapse), cmocka_unit_test(test_non_finite),
         cmocka_unit_test(test_shoved),   cmocka_unit_test(test_order),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused),  cmocka_unit_test(test_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -423,6 +423,12 @@ static int64_t faults_write(void *user, int fd, const void *buffer, size_t bytes
     return faults_now(user) ? -ENOSPC : f->real.write(f->real.user, fd, buffer, bytes);
 }
 
+static int64_t faults_read_at(void *user, int fd, void *buffer, size_t bytes, int64_t offset)
+{
+    faults *f = user;
+    return faults_now(user) ? -EIO : f->real.read_at(f->real.user, fd, buffer, bytes, offset);
+}
+
 static int faults_sync(void *user, int fd)
 {
     faults *f = user;
@@ -452,6 +458,7 @@ static void check_faults(int32_t flush_rows)
         c.ctx->config.io.user = &f;
         c.ctx->config.io.open = faults_open;
         c.ctx->config.io.read = faults_read;
+        c.ctx->config.io.read_at = faults_read_at;
         c.ctx->config.io.write = faults_write;
         c.ctx->config.io.sync = faults_sync;
         c.ctx->config.io.close = faults_close;
