@@ -77,6 +77,8 @@ void cli_warn(cli *c, const char *format, ...) __attribute__((format(printf, 2, 
 void cli_say(cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Into run.log only; on standard error too with -v. */
 void cli_note(cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Takes note if a failed status means that the disk is full: later ones may not say so. */
+void cli_note_room(cli *c, ath_status status);
 /* The message of the context, with the exit code that belongs to a failed status. */
 int cli_fail_status(cli *c, ath_status status);
 /* Takes the progress bar away, if there is one. */

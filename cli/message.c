@@ -84,9 +84,26 @@ void cli_note(cli *c, const char *format, ...)
     va_end(args);
 }
 
+/* Whether a message says that there is no room on the disk. */
+static bool message_no_room(const char *text)
+{
+    static const int errors[] = {ENOSPC, EDQUOT, EFBIG};
+    bool found = false;
+    for (size_t i = 0; text && i < sizeof errors / sizeof *errors; i++) {
+        found = found || strstr(text, strerror(errors[i]));
+    }
+    return found;
+}
+
+void cli_note_room(cli *c, ath_status status)
+{
+    c->no_room |= status == ATH_E_IO && message_no_room(ath_context_message(c->ctx));
+}
+
 int cli_fail_status(cli *c, ath_status status)
 {
     const char *text = ath_context_message(c->ctx);
+    cli_note_room(c, status);
     int code = CLI_INTERNAL;
     switch (status) {
     case ATH_E_UNKNOWN:

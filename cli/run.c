@@ -4,7 +4,6 @@
  * rejected. That is checked at the end. With a directory the run is a campaign: when it is stopped,
  * or dies, the same command goes on; final.extxyz and results.csv are written when all is done.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "replay.h"
@@ -322,16 +321,10 @@ static int run_open_output(run *r)
 
 /* ---- working and closing ---- */
 
-/* Whether a failed call said that there is no room on the disk. */
+/* Whether the disk is full; later messages may only say that a file takes no more. */
 static bool run_no_room(const run *r)
 {
-    const char *text = ath_context_message(r->c->ctx);
-    static const int errors[] = {ENOSPC, EDQUOT, EFBIG};
-    bool found = r->c->no_room;
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
-        found = found || strstr(text, strerror(errors[i]));
-    }
-    return found && r->store.campaign;
+    return r->store.campaign && r->c->no_room;
 }
 
 /* It can go on another time. */
@@ -361,10 +354,10 @@ static int run_verdict(const run *r, ath_status status)
         return cli_fail(c, CLI_DATA, "the sinks of the job are full, and %d structures wait",
                         (int)ath_dynamics_active_batch_size(r->engine.dynamics));
     }
-    if (status == ATH_E_IO && run_no_room(r)) {
-        return run_stopped(r, ath_context_message(c->ctx));
-    }
     const int code = cli_fail_status(c, status);
+    if (status == ATH_E_IO && run_no_room(r)) {
+        return run_stopped(r, "there is no room on the disk");
+    }
     if (status == ATH_E_RANGE) { /* file@N without a frame N */
         return CLI_NO_INPUT;
     }

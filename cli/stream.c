@@ -168,6 +168,7 @@ ath_status cli_frames_write(cli_frames *f, const ath_system *system)
     snprintf(keys, sizeof keys, "uid=%s step=%lld", uid, steps ? (long long)*steps : 0LL);
     const ath_status status = ath_extxyz_write(f->writer, system, f->what, keys);
     f->n += status >= 0;
+    cli_note_room(f->c, status);
     return status;
 }
 

@@ -152,8 +152,11 @@ function(ath_test name)
     if(ATH_SANITIZE)
         math(EXPR T_TIMEOUT "4 * ${T_TIMEOUT}")
     endif()
-    add_executable(${name} ${T_SOURCES})
+    add_executable(${name} ${T_SOURCES} ${PROJECT_SOURCE_DIR}/tests/asserted.c)
     target_link_libraries(${name} PRIVATE ath_flags athanor_static ${T_LIBRARIES} cmocka)
+    foreach(kind true int_equal int_not_equal string_equal memory_equal) # counted in asserted.c
+        target_link_options(${name} PRIVATE -Wl,--wrap=_assert_${kind})
+    endforeach()
     target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
     target_compile_definitions(${name} PRIVATE
         ATH_REFERENCE_DATA="${ATH_REFERENCE_DATA}" ATH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

@@ -307,12 +307,24 @@ static ath_status campaign_leave(ath_campaign *c, ath_dynamics *dyn)
     return ATH_AGAIN;
 }
 
+/* Commits what a run has left to commit; the message of one that has failed stays. */
+static ath_status campaign_end(ath_campaign *c, ath_status status)
+{
+    char message[512];
+    const char *text = ath_context_message(c->ctx);
+    const size_t n = strnlen(text, sizeof message - 1);
+    memcpy(message, text, n);
+    message[n] = '\0';
+    const ath_status committed = c->journal->dead ? ATH_E_IO : ath__campaign_commit(c);
+    return status < 0 ? ath__fail(c->ctx, status, "%s", message) : committed;
+}
+
 ath_status ath_campaign_run(ath_campaign *c, ath_dynamics *dyn)
 {
     c->running = dyn;
     ath_status status = campaign_loop(c, dyn);
     status = status == ATH_AGAIN ? campaign_leave(c, dyn) : status;
-    const ath_status committed = c->journal->dead ? ATH_E_IO : ath__campaign_commit(c);
+    const ath_status committed = campaign_end(c, status);
     c->running = NULL;
     if (status == ATH_OK && committed == ATH_E_IO && !c->journal->dead) {
         return ATH_AGAIN; /* the disk is full: all is computed, and the end is not written */

@@ -169,7 +169,7 @@ static ath_status checkpoint_look_section(ath_campaign *c, const char *path, con
         if (sequence < INT64_MAX / 2) {
             out->sequence = (int64_t)sequence;
             out->n_done = (int64_t)done;
-            out->usable = n <= (uint64_t)c->journal->n_committed && done < INT64_MAX &&
+            out->usable = n <= (uint64_t)c->journal->n_committed && done < INT64_MAX / 2 &&
                           ath__le_get64(p + 16) == checkpoint_digest(c->journal, (int64_t)n);
         }
     }

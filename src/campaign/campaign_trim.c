@@ -240,6 +240,8 @@ static ath_status trim_file(trim *t, uint64_t length)
     if (!t->cutting) {
         return status;
     }
+    /* what stays in front of the cut is synced before there is a tail that counts on it */
+    status = status == ATH_OK ? ath__file_cut(ctx, t->path, t->size) : status;
     status = status == ATH_OK ? ath__file_flush(&t->tail, true) : status;
     const ath_status closed = ath__file_close(&t->tail);
     status = status == ATH_OK ? closed : status;

@@ -276,6 +276,12 @@ static ath_status checkpoint_load_engine(ath_dynamics *dyn, const char *path,
     }
     ath__bytes_free(dyn->ctx, &own);
     ath__le_copy(numbers, section->data, n, sizeof *numbers);
+    for (size_t i = 0; i < n && status >= 0; i++) { /* they are added to */
+        status = numbers[i] >= 0 && numbers[i] < INT64_MAX / 4
+                     ? status
+                     : ath__fail(dyn->ctx, ATH_E_FORMAT, "%s: %lld of something cannot be", path,
+                                 (long long)numbers[i]);
+    }
     return status;
 }
 

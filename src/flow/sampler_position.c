@@ -120,6 +120,11 @@ static ath_status position_check(const ath_sampler *s, const uint8_t *from, size
         n_events > INT64_MAX) {
         return position_damaged(s);
     }
+    for (size_t i = 0; i < 5; i++) { /* they are added to */
+        if (position_get(from, POSITION_COUNTS + i) > INT64_MAX / 4) {
+            return position_damaged(s);
+        }
+    }
     for (size_t i = 0, event = 0; i < n_queued; i++) {
         const uint64_t next = position_get(from, POSITION_QUEUE + 2 * i);
         if (next >= n_events || (i > 0 && next <= event) ||

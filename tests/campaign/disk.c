@@ -514,6 +514,7 @@ static void disk_crash_file(const disk_file *f, const char *name, uint64_t *rand
             disk_tear(&f->changes[k], random, to);
         }
     }
+    disk_settle(to, true); /* what is there after the power came back is on the disk */
 }
 
 /* The directory that the file is in, if one was made for it. */

@@ -377,6 +377,58 @@ static void test_killed(void **state)
     print_message("%d times killed while a text was trimmed, and power lost\n", n_runs);
 }
 
+/* Appends without a sync. */
+static void trim_append(disk *d, const char *text)
+{
+    ath_io io;
+    disk_io(d, &io);
+    const int fd = io.open(io.user, TRIM_PATH, O_WRONLY | O_APPEND, 0);
+    assert_int_equal(io.write(io.user, fd, text, strlen(text)), strlen(text));
+    assert_int_equal(io.close(io.user, fd), 0);
+}
+
+/* Nothing of the file is synced but what records lean on, and power is lost after a death: it can
+ * be trimmed nevertheless, and all that records lean on is there. */
+static void test_not_synced(void **state)
+{
+    char done[33], open[33], synced[2][128] = {"", ""}, rest[2][128];
+    uint64_t random = 41;
+    int n = 0;
+    (void)state;
+    ath_uid_format(trim_uid(0), done);
+    ath_uid_format(trim_uid(1), open);
+    snprintf(synced[1], sizeof synced[1], "frame,uid\n0,%s\n", done);
+    snprintf(rest[0], sizeof rest[0], "frame,uid\n1,%s\n1,to", open);
+    snprintf(rest[1], sizeof rest[1], "1,%s\n1,to", open);
+    for (int k = 0; k < 2; k++) {
+        int64_t calls = 1;
+        for (int64_t die = 0; die <= calls; die++) {
+            for (int again = 0; again < 30; again++, n++) {
+                disk d, left;
+                ath_status status;
+                trim_begin(&d, synced[k], strlen(synced[k]));
+                trim_append(&d, rest[k]);
+                const int64_t made = trim_process(&d, false, 0, die, &status);
+                calls = die == 0 ? made : calls;
+                disk_crash(&d, &random, &left);
+                (void)trim_process(&left, false, 0, 0, &status);
+                assert_int_equal(status, ATH_OK);
+                const size_t size = disk_find(&left, TRIM_PATH)->size;
+                trim_is(&left,
+                        k      ? synced[1]
+                        : size ? "frame,uid\n"
+                               : "",
+                        k      ? strlen(synced[1])
+                        : size ? 10
+                               : 0);
+                disk_free(&d);
+                disk_free(&left);
+            }
+        }
+    }
+    print_message("%d times power was lost before a text was synced\n", n);
+}
+
 /* Every call and every allocation fails in turn: said, nothing leaks, and the next one ends it. */
 static void test_faults(void **state)
 {
@@ -480,8 +532,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_as_the_model), cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_faults),       cmocka_unit_test(test_huge),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_not_synced),   cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_huge),         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,8 @@ static void fuzz_mend(uint8_t *data, size_t size, bool position)
     for (size_t at = size; at-- > 0;) {
         uint8_t *head = data + at;
         if (size - at < ATH__SECTION_HEAD ||
-            (ath__le_get32(head) != ATH__MARK_SECTION && ath__le_get32(head) != ATH__MARK_RECORD)) {
+            (ath__le_get32(head) != ATH__MARK_SECTION && ath__le_get32(head) != ATH__MARK_RECORD) ||
+            memcmp(head, "ATHSMPL1", 8) == 0) { /* a position of a sampler begins like a head */
             continue;
         }
         const size_t left = size - at - ATH__SECTION_HEAD;
