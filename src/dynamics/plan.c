@@ -223,9 +223,15 @@ static ath_status plan_fit_results(ath__plan *plan, const ath_batch *batch)
     plan_free_results(plan);
     plan->n_result_rows = rows;
     plan->n_result_slots = slots;
-    ATH__TRY(ath__device_alloc(plan->device, rows, 3 * sizeof *r->forces, &r->forces));
-    ATH__TRY(ath__device_alloc(plan->device, slots, sizeof *r->energy, &r->energy));
-    return ath__device_alloc(plan->device, slots, 9 * sizeof *r->stress, &r->stress);
+    ath_status status = ath__device_alloc(plan->device, rows, 3 * sizeof *r->forces, &r->forces);
+    status =
+        status < 0 ? status : ath__device_alloc(plan->device, slots, sizeof *r->energy, &r->energy);
+    status = status < 0 ? status
+                        : ath__device_alloc(plan->device, slots, 9 * sizeof *r->stress, &r->stress);
+    if (status < 0) {
+        plan_free_results(plan); /* all or none: the next run asks again */
+    }
+    return status;
 }
 
 /* Streams and work memory of the members that this device and this batch can use. */
