@@ -295,7 +295,7 @@ static void test_real_files(void **state)
 static void test_killed_by_signal(void **state)
 {
     const char *full = getenv("ATH_TEST_FULL");
-    const int wanted = full && *full && strcmp(full, "0") != 0 ? 10000 : 60;
+    const int wanted = full && *full && strcmp(full, "0") != 0 ? 2000 : 60;
     int killed = 0, runs = 0;
     uint64_t x = 9;
     (void)state;
