@@ -43,11 +43,12 @@ static int64_t streams_length(const char *note, const char *name)
     const size_t n = strlen(name);
     for (const char *line = note; *line;) {
         const char *end = line + strcspn(line, "\n");
-        long long length = 0;
-        int skip = 0;
-        if (sscanf(line, "file %lld %n", &length, &skip) == 1 && skip > 0 &&
-            (size_t)(end - line) == (size_t)skip + n && memcmp(line + skip, name, n) == 0) {
-            return length;
+        if (strncmp(line, "file ", 5) == 0) {
+            char *rest = NULL;
+            const long long length = strtoll(line + 5, &rest, 10);
+            if (*rest == ' ' && (size_t)(end - rest) == n + 1 && memcmp(rest + 1, name, n) == 0) {
+                return length;
+            }
         }
         line = *end ? end + 1 : end;
     }

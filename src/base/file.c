@@ -330,12 +330,14 @@ ath_status ath__file_create(ath_context *ctx, const char *path, bool exclusive, 
 static int64_t file_has(ath_context *ctx, int fd, uint64_t offset, uint8_t *byte)
 {
     const ath_io *io = &ctx->config.io;
-    uint8_t one;
+    uint8_t one = 0;
     int64_t n;
     do {
         n = io->read_at(io->user, fd, &one, 1, (int64_t)offset);
     } while (n == -EINTR);
-    *byte = n == 1 ? one : *byte;
+    if (n == 1) {
+        *byte = one;
+    }
     return n;
 }
 

@@ -7,6 +7,7 @@
  * always be put back.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "campaign/campaign_private.h"
@@ -188,6 +189,21 @@ static ath_status trim_pieces(trim *t)
 
 /* ---- putting it back ---- */
 
+/* The first line of a tail: where it belongs, and where what is to be put there begins. */
+static bool trim_head(const ath__bytes *tail, uint64_t *cut, size_t *skip)
+{
+    static const char words[] = "athanor tail ";
+    const size_t n = sizeof words - 1;
+    char *end = NULL;
+    if (tail->size <= n || memcmp(tail->data, words, n) != 0 || tail->data[n] < '0' ||
+        tail->data[n] > '9') {
+        return false;
+    }
+    *cut = strtoull((const char *)tail->data + n, &end, 10); /* a NUL stands behind the file */
+    *skip = (size_t)(end - (const char *)tail->data) + 1;
+    return *end == '\n';
+}
+
 /* Cuts the file where the tail belongs, and appends it. ATH_OK if there is no tail. */
 static ath_status trim_join(const trim *t)
 {
@@ -195,21 +211,18 @@ static ath_status trim_join(const trim *t)
     const char *name = (const char *)t->tail_path.data;
     ath__bytes tail = {0};
     ath__file file = {0};
-    unsigned long long cut = 0;
-    int head = 0;
+    uint64_t cut = 0;
+    size_t skip = 0;
     ath_status status = ath__file_read(ctx, name, 0, &tail);
     if (status == ATH_E_NOT_FOUND) {
         return ATH_OK;
     }
-    if (status == ATH_OK &&
-        (sscanf((const char *)tail.data, "athanor tail %llu%n", &cut, &head) != 1 ||
-         tail.data[head] != '\n')) {
+    if (status == ATH_OK && !trim_head(&tail, &cut, &skip)) {
         status = ath__fail(ctx, ATH_E_FORMAT, "'%s' is no tail of a file", name);
     }
     status = status == ATH_OK ? ath__file_cut(ctx, t->path, cut) : status;
     status = status == ATH_OK ? ath__file_extend(ctx, t->path, cut, &file) : status;
     if (status == ATH_OK) {
-        const size_t skip = (size_t)head + 1;
         status = ath__file_write(&file, tail.data + skip, tail.size - skip);
         status = status == ATH_OK ? ath__file_flush(&file, true) : status;
         const ath_status closed = ath__file_close(&file);
