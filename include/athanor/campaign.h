@@ -103,11 +103,11 @@ ATH_API ath_status ath_campaign_refuse(ath_campaign *campaign, const char *file,
 ATH_API ath_status ath_campaign_resume(ath_campaign *campaign, ath_dynamics *dynamics,
                                        ath_device *device, bool *resumed);
 /* Runs until all is done, with a checkpoint every now and then. ATH_OK: every system of the input
- * has a committed record. ATH_AGAIN: it was asked to stop, or nothing can go on because the disk is
- * full; all that is under way is in a checkpoint, if there was room for it, the reserve included.
- * ATH_E_STATE: too many were quarantined. ATH_E_INTERNAL: systems do not add up. Other failures are
- * those of the dynamics; no checkpoint is written then, and none should be: what has failed in the
- * middle is done again by who resumes. S */
+ * has a committed record, and the checkpoints are gone. ATH_AGAIN: it was asked to stop, or nothing
+ * can go on because the disk is full; all that is under way is in a checkpoint, if there was room
+ * for it, the reserve included. ATH_E_STATE: too many were quarantined. ATH_E_INTERNAL: systems do
+ * not add up. Other failures are those of the dynamics; no checkpoint is written then, and none
+ * should be: what has failed in the middle is done again by who resumes. S */
 ATH_API ath_status ath_campaign_run(ath_campaign *campaign, ath_dynamics *dynamics);
 /* Commits, and writes a checkpoint over the older one. To be called between runs. S */
 ATH_API ath_status ath_campaign_checkpoint(ath_campaign *campaign, ath_dynamics *dynamics);

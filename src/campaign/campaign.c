@@ -329,5 +329,8 @@ ath_status ath_campaign_run(ath_campaign *c, ath_dynamics *dyn)
     if (status == ATH_OK && committed == ATH_E_IO && !c->journal->dead) {
         return ATH_AGAIN; /* the disk is full: all is computed, and the end is not written */
     }
+    if (status == ATH_OK && committed == ATH_OK) {
+        ath__campaign_tidy(c);
+    }
     return status == ATH_OK ? committed : status;
 }

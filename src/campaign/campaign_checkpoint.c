@@ -76,6 +76,18 @@ ath_status ath__campaign_commit(ath_campaign *c)
                : status;
 }
 
+void ath__campaign_tidy(ath_campaign *c)
+{
+    for (int k = 0; k < CHECKPOINT_GENERATIONS; k++) {
+        ath__bytes path = {0};
+        if (ath__campaign_path(c, checkpoint_names[k], &path) == ATH_OK) {
+            (void)ath__file_remove(c->ctx, (const char *)path.data); /* it may stay */
+            ath__bytes_free(c->ctx, &path);
+        }
+    }
+    (void)checkpoint_release_room(c);
+}
+
 static ath_status checkpoint_fill(ath_campaign *c, ath_dynamics *dyn, ath_container *container)
 {
     uint8_t head[CHECKPOINT_BYTES];

@@ -25,6 +25,8 @@ ath_status ath__campaign_path(const ath_campaign *c, const char *name, ath__byte
 double ath__campaign_clock(void); /* s */
 /* campaign_checkpoint.c: commits; on a full disk with the room that was kept for this. */
 ath_status ath__campaign_commit(ath_campaign *c);
+/* When all is done: checkpoints and the room for them are of no more use. */
+void ath__campaign_tidy(ath_campaign *c);
 /* Whether a system has a record, of whatever stage. */
 bool ath__campaign_has(const ath_campaign *c, ath_uid uid);
 
