@@ -63,7 +63,7 @@ for example in "$source"/examples/[0-9]*.c; do
     name=$(basename "$example" .c)
     lines=$(wc -l <"$example")
     [ "$lines" -lt 100 ] || { echo "$name.c has $lines lines"; exit 1; }
-    "$work/examples/$name" "$source"/examples/data/*.extxyz >"$work/$name.out" ||
+    (cd "$work" && "examples/$name" "$source"/examples/data/*.extxyz) >"$work/$name.out" ||
         { echo "$name failed"; cat "$work/$name.out"; exit 1; }
     [ -s "$work/$name.out" ] || { echo "$name printed nothing"; exit 1; }
     tail -2 "$work/$name.out"
