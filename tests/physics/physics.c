@@ -2,6 +2,7 @@
  * for a user: in tiles, on all threads.
  */
 #include "physics/physics.h"
+#include "asserted.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -34,6 +35,7 @@ void physics_row(bool pass, const char *goal, double value, const char *format, 
     va_start(list, format);
     vsnprintf(name, sizeof name, format, list);
     va_end(list);
+    asserted_one();
     physics_state.n_rows++;
     physics_state.n_failed += !pass;
     printf("%-4s  %-64s %14.6g   %s\n", pass ? "pass" : "FAIL", name, value, goal);
