@@ -201,7 +201,7 @@ static bool store_number(const char *text, double *value, const char **end)
 {
     char *stop = NULL;
     *value = *text >= '0' && *text <= '9' ? strtod(text, &stop) : -1.0;
-    *end = stop;
+    *end = stop ? stop : text;
     return *value >= 0.0 && *value < 1e12;
 }
 

@@ -26,14 +26,13 @@ int cli_streams_add(cli_streams *s, const cli_stream *stream)
         }
         s->max = n;
     }
-    cli_stream *it = &s->all[s->n];
-    *it = *stream;
-    it->name = NULL;
-    if (!cli_resize(s->c, &it->name, 0, bytes)) {
+    char *name = NULL;
+    if (!cli_resize(s->c, &name, 0, bytes) || !name) {
         return cli_fail(s->c, CLI_INTERNAL, "out of memory");
     }
-    memcpy(it->name, stream->name, bytes);
-    s->n++;
+    memcpy(name, stream->name, bytes);
+    s->all[s->n] = *stream;
+    s->all[s->n++].name = name;
     return CLI_OK;
 }
 

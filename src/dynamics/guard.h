@@ -214,7 +214,7 @@ ATH__FN double ath__guard_pair(const double *xi, const double *xj, bool same,
     for (int k = 0; k < 3; k++) {
         const double u = c->g[3 * k] * d[0] + c->g[3 * k + 1] * d[1] + c->g[3 * k + 2] * d[2];
         const double turns = floor(0.5 - u);
-        const bool turned = c->images[k] >= 0 && turns > -0x1p30 && turns < 0x1p30;
+        const bool turned = c->images[k] >= 0 && turns > -1073741824.0 && turns < 1073741824.0;
         near[k] = turned ? (int32_t)turns : 0;
         most[k] = c->images[k] > 0 ? c->images[k] : 0;
     }

@@ -43,7 +43,8 @@ static int32_t guards_gentle(const ath__part *part, ath__gentle out[ATH__MAX_GEN
         const int32_t items =
             s->level == ATH_LEVEL_SYSTEM ? ath__integrator_items(part->integrator, s) : 0;
         if (s->gentle > 0.0 && items > 0 && n < ATH__MAX_GENTLE) {
-            out[n++] = (ath__gentle){.factor = s->gentle, .cell = cell, .n = items};
+            out[n] = (ath__gentle){.factor = s->gentle, .cell = cell, .n = items};
+            n++;
         }
         cell += items;
     }
