@@ -122,7 +122,7 @@ static int put(ath_journal *j, ath_context *ctx, int64_t i)
     return status != ATH_OK;
 }
 
-static int write_text(const char *folder, const char *name, const char *format, long long total)
+static int write_text(const char *folder, const char *name, const char *text)
 {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -130,7 +130,7 @@ static int write_text(const char *folder, const char *name, const char *format, 
     if (!f) {
         return 1;
     }
-    fprintf(f, format, total);
+    fputs(text, f);
     return fclose(f) != 0;
 }
 
@@ -139,6 +139,11 @@ static int make(ath_context *ctx, const char *folder, int64_t n, int64_t total)
     char path[4096];
     const ath_journal_config config = {.size = sizeof config, .write = true, .no_sync = true};
     ath_journal *j = NULL;
+    char progress[256];
+    snprintf(progress, sizeof progress,
+             "{\"total\": %lld, \"active\": 512, \"queued\": 488, \"atom_steps\": 21500000000, "
+             "\"seconds\": 3200.5, \"atom_steps_per_second\": 6717700, \"occupancy\": 0.97}\n",
+             (long long)total);
     mkdir(folder, 0777);
     snprintf(path, sizeof path, "%s/journal", folder);
     if (write_text(folder, "job.json",
@@ -148,13 +153,8 @@ static int make(ath_context *ctx, const char *folder, int64_t n, int64_t total)
                    "\"relax\", \"integrator\": \"fire\"}, "
                    "{\"name\": \"heat\", \"integrator\": \"langevin\"}],\n\"momenta\": \"none\", "
                    "\"options\": "
-                   "{\"fmax\": 0.05, \"steps\": 500}}\n",
-                   0) ||
-        write_text(
-            folder, "progress.json",
-            "{\"total\": %lld, \"active\": 512, \"queued\": 488, \"atom_steps\": 21500000000, "
-            "\"seconds\": 3200.5, \"atom_steps_per_second\": 6717700, \"occupancy\": 0.97}\n",
-            (long long)total) ||
+                   "{\"fmax\": 0.05, \"steps\": 500}}\n") ||
+        write_text(folder, "progress.json", progress) ||
         ath_journal_open(ctx, path, &config, &j) != ATH_OK) {
         return 1;
     }

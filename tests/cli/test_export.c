@@ -361,8 +361,8 @@ static void test_momenta(void **state)
 {
     static const char *const jobs[4] = {"{\"command\": \"md\"}", "{\"command\": \"relax\"}",
                                         "{\"command\": \"md\", \"momenta\": \"none\"}",
-                                        "{\"command\": \"relax\", \"momenta\": "
-                                        "\"all\"}"};
+                                        ("{\"command\": \"relax\", \"momenta\": "
+                                         "\"all\"}")};
     static const int n_momenta[4] = {4, 2, 0, 4};
     campaign_rig *rig = *state;
     for (int k = 0; k < 4; k++) {

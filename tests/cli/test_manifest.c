@@ -105,8 +105,8 @@ static void test_bare(void **state)
     campaign_rig *rig = *state;
     static const char *const texts[3] = {
         "{\"command\": \"md\"}", "{\"command\": \"static\", \"integrator\": null}",
-        "{\"future\": [{\"a\": [1, {}]}, true], \"integrator\": \"fire:x=1\", \"command\": "
-        "\"relax\"}"};
+        ("{\"future\": [{\"a\": [1, {}]}, true], \"integrator\": \"fire:x=1\", \"command\": "
+         "\"relax\"}")};
     static const char *const names[3] = {"md", "static", "relax"};
     for (int i = 0; i < 3; i++) {
         cli c = manifest_program(rig);
