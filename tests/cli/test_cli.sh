@@ -201,7 +201,7 @@ equal()
 group_resume()
 {
     cp "$examples/clusters.extxyz" c.xyz
-    set -- md c.xyz bad.xyz --steps 20000 --every 1000 --log 500 --ensemble nvt --max-systems 3 --threads 1
+    set -- md c.xyz bad.xyz --steps 8000 --every 400 --log 200 --ensemble nvt --max-systems 3 --threads 1
     cp "$here/bad.xyz" .
     expect 3 "$@" --out whole
     for how in KILL TERM INT USR1; do
