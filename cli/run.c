@@ -191,7 +191,7 @@ static ath_status run_progress(void *user, const ath_dynamics *dynamics)
 {
     run *r = user;
     if (r->store.campaign) {
-        cli_store_look(&r->store, r->settings);
+        cli_store_look(&r->store, r->settings, dynamics);
     }
     return cli_progress_update(&r->progress, dynamics);
 }

@@ -263,7 +263,7 @@ static void store_ask(cli_store *store, const char *why)
     }
 }
 
-void cli_store_look(cli_store *store, const cli_settings *settings)
+void cli_store_look(cli_store *store, const cli_settings *settings, const ath_dynamics *dynamics)
 {
     cli *c = store->c;
     const double now = cli_seconds(c);
@@ -274,8 +274,12 @@ void cli_store_look(cli_store *store, const cli_settings *settings)
         return;
     }
     store->next_look = now + 1.0;
-    if (walltime > 0.0 && now >= walltime - store_margin(walltime, 0.0)) {
-        store_ask(store, "the wall time is over");
+    if (walltime > 0.0) {
+        ath_campaign_balance b = {.size = sizeof b};
+        (void)ath_campaign_weigh(store->campaign, dynamics, &b); /* the run itself judges it */
+        if (now >= walltime - store_margin(walltime, b.checkpoint_seconds)) {
+            store_ask(store, "the wall time is over");
+        }
     }
     if (!cli_folder_path(c, store->folder, "STOP", &path) && stat(path.data, &about) == 0) {
         store_ask(store, "there is a file STOP");

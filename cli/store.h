@@ -38,6 +38,6 @@ void cli_store_close(cli_store *store);
 double cli_walltime(const char *text);
 /* Asks a run to stop if its time is over or if there is a file STOP in its directory. Cheap: looks
  * at the disk once per second. */
-void cli_store_look(cli_store *store, const cli_settings *settings);
+void cli_store_look(cli_store *store, const cli_settings *settings, const ath_dynamics *dynamics);
 
 #endif
