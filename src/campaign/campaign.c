@@ -70,10 +70,8 @@ static ath_status campaign_ready(void *user)
     const ath_campaign *c = user;
     ath_campaign_balance b = {.size = sizeof b};
     const ath_status status = c->running ? ath_campaign_weigh(c, c->running, &b) : ATH_OK;
-    if (status == ATH_E_INTERNAL && b.n_in >= b.n_done && b.n_in <= b.n_done + b.n_open) {
-        return c->config.ready ? c->config.ready(c->config.user) : ATH_OK;
-    }
-    ATH__TRY(status);
+    const bool within = b.n_in >= b.n_done && b.n_in <= b.n_done + b.n_open;
+    ATH__TRY(status == ATH_E_INTERNAL && within ? ATH_OK : status);
     return c->config.ready ? c->config.ready(c->config.user) : ATH_OK;
 }
 
@@ -160,11 +158,14 @@ void ath_campaign_close(ath_campaign **campaign)
 
 ath_journal *ath_campaign_journal(const ath_campaign *c)
 {
-    return c->journal;
+    return c ? c->journal : NULL;
 }
 
 ath_status ath_campaign_sink(ath_campaign *c, ath_sink **out)
 {
+    if (c == NULL || out == NULL) {
+        return ath__fail(c ? c->ctx : NULL, ATH_E_ARGUMENT, "ath_campaign_sink: NULL argument");
+    }
     *out = c->sink;
     return ATH_OK;
 }
